@@ -1,0 +1,93 @@
+"""Log-magnitude bands of a signal at two resolutions, gathered per latent frame."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional
+
+FLOOR = 1e-5  # of a full-scale sine's magnitude: what is quieter counts as silence
+
+
+@dataclass(frozen=True, kw_only=True)
+class BandSpec:
+    """One filter bank: STFT window and hop in samples, band edges in hertz, number of bands."""
+
+    window: int
+    hop: int
+    low_hz: float
+    high_hz: float
+    bands: int
+
+
+class LogBands(nn.Module):
+    """Audio (b, c, t) -> features (b, f, n): pitch bands on a semitone-like scale, rhythm bands on mel.
+
+    Frames are centred on equal parts of each latent frame, zeros stand beyond the ends.
+    """
+
+    def __init__(
+        self, pitch: BandSpec, rhythm: BandSpec, sample_rate: int, hop_samples: int
+    ) -> None:
+        super().__init__()
+        self.pitch, self.rhythm, self.hop_samples = pitch, rhythm, hop_samples
+        self.register_buffer(
+            "pitch_bank", band_matrix(pitch, sample_rate, "octave"), persistent=False
+        )
+        self.register_buffer("rhythm_bank", band_matrix(rhythm, sample_rate, "mel"), persistent=False)
+
+    def width(self, channels: int) -> int:
+        """Features per latent frame."""
+        per_channel = sum(
+            spec.bands * self.hop_samples // spec.hop for spec in (self.pitch, self.rhythm)
+        )
+        return channels * per_channel
+
+    @property
+    def margin_frames(self) -> int:
+        """Latents on either side that a frame's analysis windows reach into."""
+        return math.ceil(max(self.pitch.window, self.rhythm.window) / 2 / self.hop_samples)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        parts = []
+        for spec, bank in ((self.pitch, self.pitch_bank), (self.rhythm, self.rhythm_bank)):
+            bands = torch.log(magnitudes(audio, spec.window, spec.hop) @ bank + FLOOR)
+            per_latent = self.hop_samples // spec.hop
+            parts.append(rearrange(bands, "b c (f r) n -> b f (c r n)", r=per_latent))
+        return torch.cat(parts, dim=-1)
+
+
+def magnitudes(audio: Tensor, window: int, hop: int) -> Tensor:
+    """Hann STFT magnitudes (b, c, t/hop, bins), 1 for a full-scale sine; t a multiple of hop."""
+    side = (window - hop) // 2
+    hann = torch.hann_window(window, device=audio.device)
+    frames = functional.pad(audio.float(), (side, side)).unfold(-1, window, hop)
+    spectrum = torch.view_as_real(torch.fft.rfft(frames * (hann * (2 / hann.sum()))))
+    return spectrum.square().sum(-1).sqrt()
+
+
+def band_matrix(spec: BandSpec, sample_rate: int, scale: str) -> Tensor:
+    """Triangular bands (bins, bands), each summing to 1 and at least one bin wide."""
+
+    def warp(hz: Tensor) -> Tensor:
+        if scale == "octave":
+            return torch.log2(hz)
+        return 2595.0 * torch.log10(1.0 + hz / 700.0)
+
+    def unwarp(value: Tensor) -> Tensor:
+        if scale == "octave":
+            return 2.0**value
+        return 700.0 * (10.0 ** (value / 2595.0) - 1.0)
+
+    ends = warp(torch.tensor([spec.low_hz, spec.high_hz], dtype=torch.double))
+    edges = unwarp(torch.linspace(float(ends[0]), float(ends[1]), spec.bands + 2).double())
+    bin_hz = sample_rate / spec.window
+    bins = torch.arange(spec.window // 2 + 1).double()[:, None] * bin_hz
+    centre = edges[1:-1]
+    below = torch.maximum(centre - edges[:-2], torch.tensor(bin_hz))
+    above = torch.maximum(edges[2:] - centre, torch.tensor(bin_hz))
+    rising, falling = (bins - centre + below) / below, (centre + above - bins) / above
+    bank = torch.minimum(rising, falling).clamp(min=0.0)
+    return (bank / bank.sum(0, keepdim=True).clamp(min=1e-9)).float()

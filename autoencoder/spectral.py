@@ -1,0 +1,266 @@
+"""The spectral autoencoder of `mini`: log-magnitudes in, a slow latent between, an inverse STFT out.
+
+The latent keeps what a listener hears (magnitudes: finely spaced bands for pitch, quickly spaced ones
+for rhythm) and drops the phase, which a denoiser would otherwise have to model; the decoder makes a
+phase of its own. Fixed transforms stand at both ends, linear paths start from the principal components
+of real audio, and ConvNeXt blocks (Liu et al. 2022, arXiv 2201.03545) correct them at the slow rate.
+The inverse-STFT head follows Vocos (Siuzdak 2023, arXiv 2306.00814).
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional
+
+from longform.autoencoder.bottleneck import Posterior
+from longform.autoencoder.features import BandSpec, LogBands
+
+HEAD_WINDOW, HEAD_HOP = 2048, 512
+BINS = HEAD_WINDOW // 2 + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpectralConfig:
+    """Sizes of the spectral autoencoder; `decoder_rates` are frames per latent of the three stages."""
+
+    sample_rate: int = 44100
+    channels: int = 2
+    hop_samples: int = 4096
+    latent_channels: int = 128
+    encoder_width: int = 384
+    encoder_depth: int = 3
+    decoder_widths: tuple[int, ...] = (512, 384, 384)
+    decoder_depths: tuple[int, ...] = (4, 4, 4)
+    decoder_rates: tuple[int, ...] = (1, 4, 8)
+    expansion: int = 3
+    kernel: int = 7
+
+
+class ConvNeXtBlock(nn.Module):
+    """Depthwise convolution over time, then an MLP over channels; shape (b, f, w) kept."""
+
+    def __init__(self, width: int, kernel: int, expansion: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=width)
+        self.norm = nn.LayerNorm(width)
+        self.up = nn.Linear(width, expansion * width)
+        self.down = nn.Linear(expansion * width, width)
+        self.scale = nn.Parameter(torch.full((width,), 0.1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        mixed = self.depthwise(x.transpose(1, 2)).transpose(1, 2)
+        return x + self.scale * self.down(functional.gelu(self.up(self.norm(mixed))))
+
+
+def _stack(width: int, depth: int, config: SpectralConfig) -> nn.Sequential:
+    return nn.Sequential(
+        *(ConvNeXtBlock(width, config.kernel, config.expansion) for _ in range(depth))
+    )
+
+
+class SpectralEncoder(nn.Module):
+    """Band features (b, f, n) -> mean and log-deviation, each (b, f, d)."""
+
+    def __init__(self, config: SpectralConfig, features: int) -> None:
+        super().__init__()
+        d, width = config.latent_channels, config.encoder_width
+        self.register_buffer("feature_mean", torch.zeros(features))
+        self.linear = nn.Linear(features, d, bias=False)
+        self.project_in = nn.Linear(features, width)
+        self.blocks = _stack(width, config.encoder_depth, config)
+        self.project_out = nn.Linear(width, 2 * d)
+        nn.init.zeros_(self.project_out.weight)
+        nn.init.zeros_(self.project_out.bias)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        centred = features - self.feature_mean
+        correction, log_deviation = self.project_out(self.blocks(self.project_in(centred))).chunk(
+            2, dim=-1
+        )
+        return self.linear(centred).float() + correction.float(), log_deviation.float()
+
+
+class SpectralDecoder(nn.Module):
+    """Latents (b, f, d) -> log-magnitude and phase vector of the inverse STFT at the fastest rate."""
+
+    def __init__(self, config: SpectralConfig) -> None:
+        super().__init__()
+        self.channels, self.rates = config.channels, config.decoder_rates
+        self.linear = nn.Linear(config.latent_channels, self.rates[-1] * config.channels * BINS)
+        self.stem = nn.Linear(config.latent_channels, config.decoder_widths[0])
+        self.stages = nn.ModuleList(
+            _stack(width, depth, config)
+            for width, depth in zip(config.decoder_widths, config.decoder_depths, strict=True)
+        )
+        self.raises = nn.ModuleList()
+        for i in range(1, len(self.rates)):
+            factor = self.rates[i] // self.rates[i - 1]
+            self.raises.append(
+                nn.Linear(config.decoder_widths[i - 1], factor * config.decoder_widths[i])
+            )
+        width = config.decoder_widths[-1]
+        self.norm = nn.LayerNorm(width)
+        self.magnitude = nn.Linear(width, config.channels * BINS)
+        self.phase = nn.Linear(width, 2 * config.channels * BINS)
+        nn.init.zeros_(self.magnitude.weight)
+        nn.init.zeros_(self.magnitude.bias)
+
+    def forward(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.stages[0](self.stem(latents))
+        for i, lift in enumerate(self.raises):
+            factor = self.rates[i + 1] // self.rates[i]
+            x = self.stages[i + 1](rearrange(lift(x), "b f (r w) -> b (f r) w", r=factor))
+        x = self.norm(x)
+        base = rearrange(self.linear(latents), "b f (r n) -> b (f r) n", r=self.rates[-1])
+        log_magnitude = rearrange(
+            base.float() + self.magnitude(x).float(), "b f (c n) -> b c f n", c=self.channels
+        )
+        phase = rearrange(self.phase(x).float(), "b f (p c n) -> p b c f n", p=2, c=self.channels)
+        return log_magnitude, phase
+
+
+class Spectral(nn.Module):
+    """The whole autoencoder; see `longform.autoencoder.interface.Autoencoder` for the contract."""
+
+    def __init__(self, config: SpectralConfig) -> None:
+        super().__init__()
+        assert config.hop_samples == config.decoder_rates[-1] * HEAD_HOP
+        self.config = config
+        self.sample_rate, self.channels = config.sample_rate, config.channels
+        self.hop_samples, self.latent_channels = config.hop_samples, config.latent_channels
+        self.features = LogBands(PITCH_BANDS, RHYTHM_BANDS, config.sample_rate, config.hop_samples)
+        self.encoder = SpectralEncoder(config, self.features.width(config.channels))
+        self.decoder = SpectralDecoder(config)
+        window = torch.hann_window(HEAD_WINDOW)
+        self.register_buffer("head_window", window, persistent=False)
+        self.register_buffer("rotation", _rotation(), persistent=False)
+
+    @property
+    def latent_rate_hz(self) -> float:
+        """Latent frames per second."""
+        return self.sample_rate / self.hop_samples
+
+    @property
+    def encode_margin_frames(self) -> int:
+        """Latents on either side that one latent's encoding depends on."""
+        return self.features.margin_frames + self.config.encoder_depth * (self.config.kernel // 2)
+
+    @property
+    def decode_margin_frames(self) -> int:
+        """Latents on either side that a decoded latent's samples depend on."""
+        reach = self.config.kernel // 2
+        margin = sum(
+            depth * reach / rate
+            for depth, rate in zip(
+                self.config.decoder_depths, self.config.decoder_rates, strict=True
+            )
+        )
+        overlap = HEAD_WINDOW // 2 / self.hop_samples
+        return math.ceil(margin + overlap) + 1
+
+    def encode(self, audio: Tensor) -> Posterior:
+        """Audio (b, c, t) -> posterior over latents (b, d, f), f = ceil(t / hop)."""
+        with torch.no_grad():
+            features = self.features(_pad_to_hop(audio, self.hop_samples))
+        mean, log_deviation = self.encoder(features)
+        std = torch.exp(log_deviation.clamp(-8.0, 2.0) - 3.0)
+        return Posterior(mean.transpose(1, 2), std.transpose(1, 2))
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Latents (b, d, f) -> audio (b, c, f * hop)."""
+        log_magnitude, (real, imaginary) = self.decoder(latents.transpose(1, 2))
+        magnitude = torch.exp(log_magnitude.clamp(max=8.0))
+        gain = magnitude * torch.rsqrt(real.square() + imaginary.square() + 1e-8)
+        return self._inverse_stft(real * gain, imaginary * gain)
+
+    def forward(self, audio: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Posterior]:
+        """Audio (b, c, t) -> reconstruction from a sampled latent, and the posterior."""
+        posterior = self.encode(audio)
+        return self.decode(posterior.sample(noise)), posterior
+
+    def _inverse_stft(self, real: Tensor, imaginary: Tensor) -> Tensor:
+        """Overlap-add of frames centred at (n + 1/2) hops, exact window-envelope normalisation."""
+        frames = real.shape[2]
+        # Bin k of frame n is referred to the phase that bin's centre frequency has there, so that a
+        # steady tone asks for a slowly turning vector instead of a fast one: multiply by i^(k n).
+        cosine, sine = (part[:, :BINS] for part in self.rotation)
+        turns = torch.arange(frames, device=real.device) % 4
+        cosine, sine = cosine[turns], sine[turns]
+        spectrum = torch.complex(
+            real * cosine - imaginary * sine, real * sine + imaginary * cosine
+        )
+        blocks = torch.fft.irfft(spectrum, n=HEAD_WINDOW, dim=-1) * self.head_window
+        envelope = self.head_window.square().expand(1, 1, frames, HEAD_WINDOW)
+        return _overlap_add(blocks) / _overlap_add(envelope)
+
+    @torch.no_grad()
+    def initialise_from_data(self, batches: Iterable[Tensor]) -> float:
+        """Start both linear paths from data: principal components in, least squares out.
+
+        Args:
+            batches: audio batches (b, c, t); some minutes of varied audio are enough.
+
+        Returns:
+            The share of the band features' variance that the latents keep.
+        """
+        inputs, targets = [], []
+        for audio in batches:
+            audio = _pad_to_hop(audio.float(), self.hop_samples)
+            inputs.append(self.features(audio).flatten(0, 1))
+            targets.append(self._head_log_magnitude(audio).flatten(0, 1))
+        features, logs = torch.cat(inputs).double(), torch.cat(targets).double()
+        mean = features.mean(0)
+        covariance = torch.cov((features - mean).T)
+        variances, directions = torch.linalg.eigh(covariance)
+        kept = directions[:, -self.latent_channels :].flip(1)
+        scale = variances[-self.latent_channels :].mean().sqrt()
+        latents = (features - mean) @ kept / scale
+        design = torch.cat([latents, torch.ones_like(latents[:, :1])], dim=1)
+        ridge = 1e-3 * len(design) * torch.eye(design.shape[1], dtype=torch.double)
+        solution = torch.linalg.solve(design.T @ design + ridge, design.T @ logs)
+        self.encoder.feature_mean.copy_(mean)
+        self.encoder.linear.weight.copy_((kept / scale).T)
+        self.decoder.linear.weight.copy_(solution[:-1].T)
+        self.decoder.linear.bias.copy_(solution[-1])
+        return float(variances[-self.latent_channels :].sum() / variances.sum())
+
+    def _head_log_magnitude(self, audio: Tensor) -> Tensor:
+        """The log-magnitudes (b, f, r*c*n) that the head would need to rebuild `audio`."""
+        side = (HEAD_WINDOW - HEAD_HOP) // 2
+        frames = functional.pad(audio, (side, side)).unfold(-1, HEAD_WINDOW, HEAD_HOP)
+        spectrum = torch.fft.rfft(frames * self.head_window)
+        return rearrange(
+            torch.log(spectrum.abs() + 1e-4), "b c (f r) n -> b f (r c n)", r=self.decoder.rates[-1]
+        )
+
+
+PITCH_BANDS = BandSpec(window=8192, hop=2048, low_hz=27.5, high_hz=3520.0, bands=112)
+RHYTHM_BANDS = BandSpec(window=1024, hop=512, low_hz=0.0, high_hz=22050.0, bands=48)
+
+
+def _rotation() -> Tensor:
+    """cos and sin of (pi/2) k n for n = 0..3 and every bin k, shape (2, 4, bins)."""
+    quarter = torch.outer(torch.arange(4), torch.arange(BINS)) % 4
+    cosine = torch.tensor([1.0, 0.0, -1.0, 0.0])[quarter]
+    sine = torch.tensor([0.0, 1.0, 0.0, -1.0])[quarter]
+    return torch.stack([cosine, sine])
+
+
+def _pad_to_hop(audio: Tensor, hop_samples: int) -> Tensor:
+    return functional.pad(audio, (0, -audio.shape[-1] % hop_samples))
+
+
+def _overlap_add(blocks: Tensor) -> Tensor:
+    """Windows (b, c, f, 4*hop) a hop apart -> samples (b, c, f*hop), centred; linear in the input."""
+    frames = blocks.shape[2]
+    parts = rearrange(blocks, "b c f (q h) -> q b c f h", q=HEAD_WINDOW // HEAD_HOP)
+    total = sum(
+        functional.pad(part, (0, 0, q, len(parts) - 1 - q)) for q, part in enumerate(parts)
+    )
+    assert isinstance(total, Tensor)
+    side = (HEAD_WINDOW - HEAD_HOP) // 2
+    return total.flatten(2)[..., side : side + frames * HEAD_HOP]

@@ -1,0 +1,128 @@
+"""The spectral autoencoder: shapes, phase-free features, exact overlap-add, margins, linear start."""
+
+import math
+
+import pytest
+import torch
+
+from longform.autoencoder.features import BandSpec, LogBands, band_matrix, magnitudes
+from longform.autoencoder.spectral import (
+    BINS,
+    HEAD_HOP,
+    HEAD_WINDOW,
+    PITCH_BANDS,
+    RHYTHM_BANDS,
+    Spectral,
+    SpectralConfig,
+)
+
+TINY = SpectralConfig(
+    latent_channels=8,
+    encoder_width=16,
+    encoder_depth=1,
+    decoder_widths=(16, 16, 16),
+    decoder_depths=(1, 1, 1),
+)
+
+
+@pytest.fixture(scope="module")
+def network() -> Spectral:
+    torch.manual_seed(0)
+    return Spectral(TINY).eval()
+
+
+def tone(hz: float, samples: int) -> torch.Tensor:
+    wave = torch.sin(2 * math.pi * hz * torch.arange(samples) / 44100)
+    return wave.expand(1, 2, -1).contiguous()
+
+
+def test_lengths_that_are_no_multiple_of_the_hop_are_padded(network: Spectral) -> None:
+    posterior = network.encode(torch.randn(2, 2, 3 * 4096 + 5))
+    assert posterior.mean.shape == posterior.std.shape == (2, 8, 4)
+    assert network.decode(posterior.mean).shape == (2, 2, 4 * 4096)
+
+
+def test_head_gives_back_the_signal_whose_spectrum_it_is_given(network: Spectral) -> None:
+    """With the true STFT (its phase counted from the bin's own turning), the head is the identity."""
+    audio = torch.randn(1, 2, 4 * 4096)
+    side = (HEAD_WINDOW - HEAD_HOP) // 2
+    frames = torch.nn.functional.pad(audio, (side, side)).unfold(-1, HEAD_WINDOW, HEAD_HOP)
+    spectrum = torch.fft.rfft(frames * torch.hann_window(HEAD_WINDOW))
+    turns = torch.arange(spectrum.shape[2])[:, None] * torch.arange(BINS) % 4
+    unturned = spectrum * torch.exp(-0.5j * math.pi * turns)
+    rebuilt = network._inverse_stft(unturned.real, unturned.imag)
+    assert torch.allclose(rebuilt, audio, atol=1e-4)
+
+
+def test_a_steady_tone_at_a_bin_centre_needs_no_turning_vector() -> None:
+    """What the rotation is for: relative to it, such a tone has the same phase in every frame."""
+    hz = 100 * 44100 / HEAD_WINDOW
+    side = (HEAD_WINDOW - HEAD_HOP) // 2
+    frames = torch.nn.functional.pad(tone(hz, 8 * 4096), (side, side)).unfold(-1, HEAD_WINDOW, 512)
+    spectrum = torch.fft.rfft(frames * torch.hann_window(HEAD_WINDOW))[0, 0, 4:-4, 100]
+    turned = spectrum * torch.exp(-0.5j * math.pi * 100 * torch.arange(4, 4 + len(spectrum)))
+    assert torch.allclose(turned, turned[:1].expand_as(turned), rtol=1e-3)
+
+
+def test_margins_cover_the_receptive_field(network: Spectral) -> None:
+    """A change of one latent, or of one latent's samples, reaches no further than the margins say."""
+    frames, middle = 61, 30
+    latents = torch.randn(1, 8, frames)
+    changed = latents.clone()
+    changed[..., middle] += 5.0
+    difference = (network.decode(latents) - network.decode(changed)).abs().amax((0, 1))
+    touched = difference.view(frames, 4096).amax(1).nonzero().flatten()
+    assert (touched - middle).abs().max() <= network.decode_margin_frames
+    audio = torch.randn(1, 2, frames * 4096)
+    moved = audio.clone()
+    moved[..., middle * 4096 : (middle + 1) * 4096] += 1.0
+    shift = (network.encode(audio).mean - network.encode(moved).mean).abs().amax((0, 1))
+    assert ((shift > 1e-6).nonzero().flatten() - middle).abs().max() <= network.encode_margin_frames
+
+
+def test_features_forget_the_phase_but_keep_pitch_and_level() -> None:
+    bands = LogBands(PITCH_BANDS, RHYTHM_BANDS, 44100, 4096)
+    sine = bands(tone(440.0, 8 * 4096))[0, 2:-2]
+    shifted = bands(tone(440.0, 8 * 4096 + 37)[..., 37:])[0, 2:-2]
+    semitone = bands(tone(440.0 * 2 ** (1 / 12), 8 * 4096))[0, 2:-2]
+    pitch = slice(0, PITCH_BANDS.bands)
+    loud = sine[:, pitch] > -6
+    assert (sine - shifted)[:, pitch][loud].abs().max() < 0.1
+    assert (sine - semitone)[:, pitch][loud].abs().max() > 0.5
+    quiet = bands(0.1 * tone(440.0, 8 * 4096))[0, 2:-2]
+    peak = sine[:, pitch].amax(1) - quiet[:, pitch].amax(1)
+    assert torch.allclose(peak, torch.full_like(peak, math.log(10)), atol=0.01)
+
+
+def test_every_band_hears_something_and_sums_to_one() -> None:
+    for spec, scale in ((PITCH_BANDS, "octave"), (RHYTHM_BANDS, "mel")):
+        bank = band_matrix(spec, 44100, scale)
+        assert torch.allclose(bank.sum(0), torch.ones(spec.bands), atol=1e-5)
+
+
+def test_a_full_scale_sine_has_magnitude_one() -> None:
+    spec = BandSpec(window=2048, hop=512, low_hz=0, high_hz=22050, bands=4)
+    peak = magnitudes(tone(64 * 44100 / 2048, 8192), spec.window, spec.hop).amax(-1)
+    assert torch.allclose(peak[..., 4:-4], torch.ones(1), atol=1e-2)
+
+
+def test_linear_start_keeps_most_of_the_variance_and_the_spectrum(network: Spectral) -> None:
+    """From data alone, before any step, the decoder's magnitudes follow those of new audio."""
+    generator = torch.Generator().manual_seed(1)
+
+    def clip() -> torch.Tensor:
+        loud = torch.rand(2, 1, 16, generator=generator).repeat_interleave(4096, -1)
+        return loud.square() * torch.randn(2, 2, 16 * 4096, generator=generator)
+
+    fresh = Spectral(TINY).eval()
+    kept = fresh.initialise_from_data([clip() for _ in range(4)])
+    assert kept > 0.5
+    audio = clip()
+    fresh.requires_grad_(False)
+    wanted = fresh._head_log_magnitude(audio)
+    latents = fresh.encode(audio).mean
+    assert float(latents.std()) == pytest.approx(1.0, rel=0.8)
+    got = fresh.decoder.linear(latents.transpose(1, 2))
+    constant = (wanted - wanted.mean()).square().mean()
+    assert (wanted - got).square().mean() < 0.6 * constant
+    assert network.decoder.linear.weight is not fresh.decoder.linear.weight
