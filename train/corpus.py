@@ -1,0 +1,287 @@
+"""Write the songbook to disk: pieces and effects as FLAC with side-cars, stems, and an index.
+
+Item number i of a seed is the same whatever the hours asked, the number of processes or the order
+of work, so a build can be stopped, resumed and extended.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from longform.errors import UserError
+from longform.music.plan import Plan
+from longform.music.styles import STYLES
+from longform.progress import OnProgress, Progress, quiet
+from longform.train.songbook.captions import captions
+from longform.train.songbook.effects import KINDS, effect
+from longform.train.songbook.instruments import instruments_of
+from longform.train.songbook.score import Score
+
+FORMAT = 1
+SAMPLE_RATE = 44100
+CAPTIONS = 8
+LENGTHS_SECONDS = ((20.0, 60.0, 0.35), (60.0, 180.0, 0.35), (180.0, 285.0, 0.30))
+SOURCES = (
+    {
+        "name": "longform songbook",
+        "licence": "MIT",
+        "what": "scores, synthesised voices, drums and effects",
+    },
+    {
+        "name": "FluidR3 GM soundfont (Frank Wen and others; Debian fluid-soundfont-gm)",
+        "licence": "MIT",
+        "what": "General MIDI instruments, rendered by FluidSynth",
+    },
+)
+_COMPRESSION = 0.3  # of FLAC, 0..1: within 1 % of the smallest files at half of the time
+_WRITE_SAMPLES = 1 << 17
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemSpec:
+    """What item `index` of a corpus is to be. `name` is a style or a kind of effect."""
+
+    index: int
+    id: str
+    kind: str
+    name: str
+    seconds: float
+    seed: int
+
+
+def build(
+    out: str | Path,
+    hours: float,
+    seed: int,
+    jobs: int | None = None,
+    stems: bool = True,
+    effects_share: float = 0.06,
+    on_progress: OnProgress = quiet,
+) -> Path:
+    """Build (or finish) a corpus of `hours` in folder `out`; returns its index file.
+
+    Items that are already there are kept; half-written ones are made again. `effects_share` is the
+    share of the hours that sound effects get. `jobs` is the number of processes, all cores when
+    not given.
+
+    Raises:
+        UserError: a value out of range; FluidSynth or its soundfont is missing.
+    """
+    if not hours > 0:
+        raise UserError(f"hours is {hours}: give more than 0")
+    if not 0 <= effects_share <= 1:
+        raise UserError(f"effects share is {effects_share}: give 0 to 1")
+    if seed < 0:
+        raise UserError(f"seed is {seed}: give 0 or more")
+    jobs = jobs if jobs is not None else os.cpu_count() or 1
+    if jobs < 1:
+        raise UserError(f"jobs is {jobs}: give 1 or more")
+    folder = Path(out)
+    (folder / "stems").mkdir(parents=True, exist_ok=True) if stems else folder.mkdir(
+        parents=True, exist_ok=True
+    )
+    specs = list(item_specs(hours, seed, effects_share))
+    missing = [spec for spec in specs if not _finished(folder, spec, stems)]
+    done = len(specs) - len(missing)
+    on_progress(Progress("corpus", done, len(specs)))
+    for _ in _make_all(folder, missing, stems, jobs):
+        done += 1
+        on_progress(Progress("corpus", done, len(specs)))
+    return _write_index(folder, specs, seed)
+
+
+def item_specs(hours: float, seed: int, effects_share: float = 0.06) -> Iterator[ItemSpec]:
+    """The items of a corpus in order, styles and kinds of effect dealt evenly."""
+    total, effects_seconds, counts = 0.0, 0.0, {"music": 0, "effect": 0}
+    index = 0
+    while total < hours * 3600:
+        kind = "effect" if effects_seconds < effects_share * (total + 1) else "music"
+        rng = np.random.default_rng([seed, index])
+        name = _dealt(list(KINDS if kind == "effect" else STYLES), counts[kind], kind, seed)
+        if kind == "effect":
+            low, high = KINDS[name].seconds
+            seconds = round(low * (high / low) ** rng.random(), 2)
+            effects_seconds += seconds
+        else:
+            low, high, _ = LENGTHS_SECONDS[
+                int(rng.choice(len(LENGTHS_SECONDS), p=[row[2] for row in LENGTHS_SECONDS]))
+            ]
+            seconds = round(float(rng.uniform(low, high)), 1)
+        counts[kind] += 1
+        total += seconds
+        identity = f"{kind[0]}{seed:04d}-{index:06d}"
+        item_seed = int(rng.integers(1 << 31))
+        yield ItemSpec(
+            index=index, id=identity, kind=kind, name=name, seconds=seconds, seed=item_seed
+        )
+        index += 1
+
+
+def split_of(identity: str) -> str:
+    """train, validation or test (90, 5, 5 %), by hash of the id."""
+    draw = int(hashlib.sha256(identity.encode()).hexdigest()[:8], 16) % 100
+    return "train" if draw < 90 else "validation" if draw < 95 else "test"
+
+
+def make_item(folder: Path, spec: ItemSpec, stems: bool) -> str:
+    """Make one item: audio, stems, and last its side-car; returns its id."""
+    audio, parts, facts = _effect_item(spec) if spec.kind == "effect" else _piece(spec, stems)
+    names = sorted(parts)
+    for name in names:
+        _write_flac(folder / "stems" / f"{spec.id}.{name}.flac", parts[name], spec.seed)
+    _write_flac(folder / f"{spec.id}.flac", audio, spec.seed)
+    record = {
+        "id": spec.id,
+        "kind": spec.kind,
+        **facts,
+        "seconds": audio.shape[1] / SAMPLE_RATE,
+        "sample_rate": SAMPLE_RATE,
+        "split": split_of(spec.id),
+        "stems": names,
+        "seed": spec.seed,
+    }
+    _write_json(folder / f"{spec.id}.json", record)
+    return spec.id
+
+
+def _dealt(names: list[str], count: int, kind: str, seed: int) -> str:
+    """Card `count` of packs that each hold every name once, shuffled."""
+    rng = np.random.default_rng([seed, count // len(names), len(kind)])
+    return names[int(rng.permutation(len(names))[count % len(names)])]
+
+
+def _piece(spec: ItemSpec, stems: bool) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Any]]:
+    from longform.music import draw_plan
+    from longform.train.songbook.compose import compose
+    from longform.train.songbook.render import render
+
+    plan = draw_plan(style=spec.name, seconds=spec.seconds, seed=spec.seed)
+    score = compose(plan)
+    rendered = render(score, SAMPLE_RATE, stems)
+    facts = _piece_facts(plan, score)
+    facts["captions"] = captions(facts, spec.seed, CAPTIONS)
+    return rendered.mix, rendered.stems, facts
+
+
+def _piece_facts(plan: Plan, score: Score) -> dict[str, Any]:
+    melody = [
+        [round(note.start_seconds, 3), round(note.seconds, 3), note.pitch]
+        for track in score.tracks
+        if track.family == "lead"
+        for note in track.notes
+    ]
+    return {
+        "kind": "music",
+        "style": plan.style,
+        "moods": list(plan.moods),
+        "instruments": instruments_of(score.tracks),
+        "tempo_bpm": plan.tempo_bpm,
+        "key": str(plan.key),
+        "metre": plan.metre,
+        "sections": [section.name for section in plan.sections],
+        "plan": plan.to_json(),
+        "melody": sorted(melody),
+    }
+
+
+def _effect_item(spec: ItemSpec) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Any]]:
+    audio, facts = effect(spec.name, spec.seed, spec.seconds, SAMPLE_RATE)
+    record = {
+        "kind": "effect",
+        "style": spec.name,
+        "moods": facts["words"],
+        "instruments": [],
+        "captions": captions(facts, spec.seed, CAPTIONS),
+    }
+    return audio, {}, record
+
+
+def _make_all(folder: Path, specs: list[ItemSpec], stems: bool, jobs: int) -> Iterator[str]:
+    """Make the items, in this process or in `jobs` others, yielding ids as they are finished."""
+    if jobs == 1 or len(specs) < 2:
+        for spec in specs:
+            yield make_item(folder, spec, stems)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(jobs, len(specs)), mp_context=context) as pool:
+        waiting = iter(specs)
+        running = {
+            pool.submit(make_item, folder, spec, stems) for spec in islice(waiting, 2 * jobs)
+        }
+        try:
+            while running:
+                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    yield future.result()
+                    following = next(waiting, None)
+                    if following is not None:
+                        running.add(pool.submit(make_item, folder, following, stems))
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _finished(folder: Path, spec: ItemSpec, stems: bool) -> bool:
+    """Whether the side-car, which is written last, is there with all that it promises."""
+    try:
+        record = json.loads((folder / f"{spec.id}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    if (record.get("seed"), record.get("style")) != (spec.seed, spec.name):
+        return False
+    if not (folder / f"{spec.id}.flac").is_file():
+        return False
+    names = record.get("stems", [])
+    if stems and spec.kind == "music" and not names:
+        return False
+    return not stems or all(
+        (folder / "stems" / f"{spec.id}.{name}.flac").is_file() for name in names
+    )
+
+
+def _write_index(folder: Path, specs: list[ItemSpec], seed: int) -> Path:
+    items = [{**asdict(spec), "split": split_of(spec.id)} for spec in specs]
+    path = folder / "corpus.json"
+    seconds = round(sum(spec.seconds for spec in specs), 2)
+    _write_json(
+        path,
+        {"format": FORMAT, "seed": seed, "seconds": seconds, "sources": SOURCES, "items": items},
+    )
+    return path
+
+
+def _write_json(path: Path, record: dict[str, Any]) -> None:
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
+    part.replace(path)
+
+
+def _write_flac(path: Path, audio: np.ndarray, seed: int) -> None:
+    """16-bit FLAC with triangular dither, streamed, under its name only once whole.
+
+    Silent blocks stay digital silence.
+    """
+    rng = np.random.default_rng([seed, 16])
+    noise = rng.random(_WRITE_SAMPLES + 1, np.float32) - rng.random(_WRITE_SAMPLES + 1, np.float32)
+    part = path.with_name(f"{path.name}.part")
+    with soundfile.SoundFile(
+        part, "w", SAMPLE_RATE, len(audio), "PCM_16", format="FLAC", compression_level=_COMPRESSION
+    ) as file:
+        for first in range(0, audio.shape[1], _WRITE_SAMPLES):
+            block = audio[:, first : first + _WRITE_SAMPLES].T * np.float32(32767)
+            if block.any():
+                turn = int(rng.integers(_WRITE_SAMPLES))
+                for side in range(block.shape[1]):
+                    block[:, side] += np.roll(noise, turn + 7919 * side)[: len(block)]
+            file.write(np.clip(np.rint(block), -32768, 32767).astype(np.int16))
+    part.replace(path)

@@ -1,0 +1,279 @@
+"""A score becomes sound: tracks rendered dry, mixed on a bus per family, finished as one piece."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy.signal import butter, sosfilt
+
+from longform.train.songbook import mixing
+from longform.train.songbook.fluid import CHANNELS, Fluid
+from longform.train.songbook.mixing import BLOCK_SAMPLES, MixProfile
+from longform.train.songbook.score import Note, Score, Track
+from longform.train.songbook.synth import draw_patch, render_notes
+from longform.train.songbook.synth_drums import DRUM_VOICES, render_drums
+
+SAMPLE_RATE = 44100
+_KICK_PITCHES = (35, 36)
+_FADE_SECONDS = (0.05, 1.5)  # the closing fade covers what rings on after the last bar
+_REFERENCE_LUFS = -24.0
+# Where a family sits in the mix when its track says 0 dB, relative to its loudness alone.
+_FAMILY_DB = {
+    "drums": 0.0,
+    "bass": -5.0,
+    "keys": -4.0,
+    "guitar": -4.5,
+    "strings": -5.0,
+    "winds": -3.5,
+    "pad": -7.0,
+    "lead": -2.0,
+}
+_DUCKED = ("bass", "keys", "strings", "pad", "guitar")
+
+# fmt: off
+PROFILES: dict[str, MixProfile] = {  # LUFS, duck dB, compression, room seconds, its level
+    "house":                MixProfile(-13.5, 4.5, 0.40, (0.6, 1.3), 0.8),
+    "techno":               MixProfile(-13.0, 5.0, 0.45, (0.9, 2.2), 0.8),
+    "trance":               MixProfile(-13.5, 5.0, 0.40, (1.4, 2.6), 0.8),
+    "drum and bass":        MixProfile(-13.0, 2.5, 0.45, (0.7, 1.8), 0.8),
+    "dubstep":              MixProfile(-12.8, 3.0, 0.45, (0.8, 2.0), 0.8),
+    "trap":                 MixProfile(-14.0, 2.0, 0.40, (0.8, 2.0), 0.8),
+    "hip hop":              MixProfile(-14.5, 0.0, 0.40, (0.4, 0.9), 0.6),
+    "lo-fi hip hop":        MixProfile(-16.5, 1.5, 0.40, (0.5, 1.1), 0.8, low_pass_hz=6500.0),
+    "synthwave":            MixProfile(-14.0, 3.0, 0.40, (1.2, 2.4), 0.8),
+    "downtempo":            MixProfile(-15.5, 1.5, 0.30, (1.0, 2.2), 0.8),
+    "ambient":              MixProfile(-19.0, 0.0, 0.10, (2.5, 4.0), 1.3),
+    "cinematic electronic": MixProfile(-15.0, 0.0, 0.30, (1.8, 3.2), 1.0),
+    "chiptune":             MixProfile(-15.0, 0.0, 0.30, (0.3, 0.6), 0.4),
+    "cinematic orchestral": MixProfile(-18.0, 0.0, 0.12, (1.8, 3.0), 1.1),
+    "chamber strings":      MixProfile(-18.5, 0.0, 0.12, (1.2, 2.2), 1.0),
+    "solo piano":           MixProfile(-18.5, 0.0, 0.12, (0.9, 2.2), 0.8),
+    "jazz trio":            MixProfile(-17.5, 0.0, 0.18, (0.6, 1.3), 0.8),
+    "blues":                MixProfile(-16.0, 0.0, 0.25, (0.6, 1.2), 0.8),
+    "bossa nova":           MixProfile(-17.0, 0.0, 0.20, (0.6, 1.2), 0.8),
+    "latin":                MixProfile(-15.5, 0.0, 0.30, (0.6, 1.2), 0.8),
+    "funk":                 MixProfile(-15.0, 0.0, 0.35, (0.4, 0.9), 0.6),
+    "disco":                MixProfile(-14.5, 1.0, 0.35, (0.7, 1.4), 0.8),
+    "soul":                 MixProfile(-16.0, 0.0, 0.28, (0.7, 1.4), 0.8),
+    "pop":                  MixProfile(-14.5, 1.5, 0.35, (0.8, 1.6), 0.8),
+    "rock":                 MixProfile(-14.5, 0.0, 0.40, (0.6, 1.3), 0.8),
+    "metal":                MixProfile(-13.5, 0.0, 0.45, (0.5, 1.1), 0.6),
+    "reggae":               MixProfile(-15.5, 0.0, 0.30, (0.8, 1.6), 0.8),
+    "country":              MixProfile(-16.0, 0.0, 0.25, (0.5, 1.1), 0.8),
+    "folk":                 MixProfile(-17.5, 0.0, 0.18, (0.5, 1.2), 0.8),
+    "waltz":                MixProfile(-17.5, 0.0, 0.15, (1.0, 2.0), 0.8),
+}
+# fmt: on
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """`mix` (2, t) float32 and its `stems` by family, which sum to it; none if none were asked."""
+
+    mix: np.ndarray
+    stems: dict[str, np.ndarray]
+    sample_rate: int
+
+
+class _Bus:
+    """What the tracks of one destination add up to: dry sound and the sends to room and echo."""
+
+    def __init__(self, samples: int) -> None:
+        self.dry = np.zeros((2, samples), np.float32)
+        self.reverb = np.zeros(samples, np.float32)
+        self.delay: np.ndarray | None = None
+
+    def place(self, audio: np.ndarray, track: Track, gain: float, first: int) -> None:
+        """Add a track's sound (2, n), which is overwritten, at its level and place."""
+        part = slice(first, first + audio.shape[1])
+        audio *= mixing.balance(track.pan) * np.float32(gain)
+        self.dry[:, part] += audio
+        if track.reverb <= 0 and track.delay <= 0:
+            return
+        mono = audio.sum(axis=0)
+        self.reverb[part] += np.float32(0.5 * track.reverb) * mono
+        if track.delay > 0:
+            if self.delay is None:
+                self.delay = np.zeros_like(self.reverb)
+            self.delay[part] += np.float32(0.5 * track.delay) * mono
+
+    def duck(self, gain: np.ndarray) -> None:
+        """Push the bus down, its sends too."""
+        mixing.apply_gain(self.dry, gain)
+        for send in (self.reverb, self.delay):
+            if send is not None:
+                mixing.apply_gain(send[None], gain)
+
+    def absorb(self, other: "_Bus") -> None:
+        """Take another bus in."""
+        self.dry += other.dry
+        self.reverb += other.reverb
+        if other.delay is not None:
+            self.delay = other.delay if self.delay is None else self.delay + other.delay
+
+
+def profile_of(style: str) -> MixProfile:
+    """The mix profile of a style; a middle course for a style that has none of its own."""
+    return PROFILES.get(style, MixProfile())
+
+
+def render(score: Score, sample_rate: int = SAMPLE_RATE, stems: bool = True) -> Rendered:
+    """Render a score; deterministic from it, the same with and without stems to float error.
+
+    The audio is `score.seconds` long, peaks below -1 dBFS and is silent at its last sample.
+
+    Raises:
+        UserError: libfluidsynth or the soundfont is missing.
+    """
+    samples = int(np.ceil(score.seconds * sample_rate))
+    padded = -(-samples // BLOCK_SAMPLES) * BLOCK_SAMPLES
+    profile = profile_of(score.plan.style)
+    buses = _dry_buses(score, profile, padded, sample_rate, stems)
+    if profile.duck_db:
+        _duck(buses, score, profile, sample_rate)
+    if not stems:
+        first, *others = buses.values()
+        for other in others:
+            first.absorb(other)
+        buses = {"mix": first}
+    _add_space(buses, score, profile, sample_rate)
+    if profile.low_pass_hz:
+        sections = butter(2, profile.low_pass_hz, "low", fs=sample_rate, output="sos")
+        for bus in buses.values():
+            bus.dry[:] = sosfilt(sections.astype(np.float32), bus.dry, axis=1)
+    _finish([bus.dry for bus in buses.values()], score, profile, samples, sample_rate)
+    parts = {name: bus.dry[:, :samples] for name, bus in buses.items()}
+    if stems:
+        return Rendered(np.add.reduce(list(parts.values())), parts, sample_rate)
+    return Rendered(parts["mix"], {}, sample_rate)
+
+
+def _bus_name(track: Track, profile: MixProfile, stems: bool) -> str:
+    if stems:
+        return track.family
+    return "ducked" if profile.duck_db and track.family in _DUCKED else "free"
+
+
+def _dry_buses(
+    score: Score, profile: MixProfile, samples: int, sample_rate: int, stems: bool
+) -> dict[str, _Bus]:
+    """Every track, at its level and place, on its bus; the sends filled."""
+    buses: dict[str, _Bus] = {}
+    for track in score.tracks or [Track("silence", "keys", "gm:0")]:
+        name = _bus_name(track, profile, stems)
+        if name not in buses:
+            buses[name] = _Bus(samples)
+    midi = [track for track in score.tracks if track.voice.startswith("gm:")]
+    for track in score.tracks:
+        if track not in midi:
+            seed = _track_seed(score, track)
+            audio = _synthesise(track.voice, track.notes, seed, samples, sample_rate)
+            gain = _level(track, seed, sample_rate)
+            buses[_bus_name(track, profile, stems)].place(audio, track, gain, 0)
+    for first_track in range(0, len(midi), CHANNELS):
+        group = midi[first_track : first_track + CHANNELS]
+        gains = [_level(track, 0, sample_rate) for track in group]
+        with Fluid(sample_rate, len(group)) as fluid:
+            for first, chunk in fluid.render(group, samples):
+                for track, audio, gain in zip(group, chunk, gains, strict=True):
+                    buses[_bus_name(track, profile, stems)].place(audio, track, gain, first)
+    return buses
+
+
+def _synthesise(
+    voice: str, notes: Sequence[Note], seed: int, samples: int, sample_rate: int
+) -> np.ndarray:
+    name = voice.removeprefix("synth:")
+    if name in DRUM_VOICES:
+        return render_drums(name, notes, seed, samples, sample_rate)
+    return render_notes(name, notes, draw_patch(seed), samples, sample_rate)
+
+
+def _track_seed(score: Score, track: Track) -> int:
+    letters = sum(ord(letter) * 31**index for index, letter in enumerate(track.name[:8]))
+    return (score.plan.seed * 1_000_003 + letters) % (1 << 31)
+
+
+def _level(track: Track, seed: int, sample_rate: int) -> float:
+    """The gain that puts a track's voice at its family's place, plus what the track asks."""
+    own = _voice_loudness(track.voice, track.family, seed, sample_rate)
+    return mixing.decibels(
+        _REFERENCE_LUFS - own + _FAMILY_DB.get(track.family, -5.0) + track.gain_db
+    )
+
+
+@lru_cache(maxsize=1024)
+def _voice_loudness(voice: str, family: str, seed: int, sample_rate: int) -> float:
+    """Loudness of a short test phrase, so that loud and quiet voices start equal."""
+    samples = 2 * sample_rate // BLOCK_SAMPLES * BLOCK_SAMPLES
+    is_drums = "drums" in voice or "kick" in voice
+    if is_drums:
+        beat = ((0, 36), (0, 42), (0.25, 42), (0.5, 38), (0.5, 42), (0.75, 42))
+        notes = [Note(bar + at, 0.2, pitch, 100) for bar in (0.0, 1.0) for at, pitch in beat]
+    else:
+        low = 40 if family == "bass" else 60
+        notes = [Note(0.5 * step, 0.5, low + 4 * (step % 2), 100) for step in range(4)]
+    if voice.startswith("gm:"):
+        track = Track("test", family, voice, notes)
+        with Fluid(sample_rate, 1) as fluid:
+            pieces = [chunk[0].copy() for _, chunk in fluid.render([track], samples)]
+        audio = np.concatenate(pieces, axis=1)
+    else:
+        audio = _synthesise(voice, notes, seed, samples, sample_rate)
+    return max(-60.0, mixing.loudness_lufs(audio, sample_rate))
+
+
+def _add_space(buses: dict[str, _Bus], score: Score, profile: MixProfile, rate: int) -> None:
+    """Echoes in dotted eighths or quarters, then the piece's room, onto each bus."""
+    rng = np.random.default_rng([score.plan.seed, 77])
+    seconds = round(float(rng.uniform(*profile.room_seconds)), 1)
+    response = mixing.room(int(rng.integers(16)), seconds, rate) * np.float32(profile.room_level)
+    beats = float(rng.choice([0.75, 0.5, 1.0], p=[0.6, 0.2, 0.2]))
+    delay_samples = int(beats * 60 / score.plan.tempo_bpm * rate)
+    feedback = float(rng.uniform(0.4, 0.6))
+    for bus in buses.values():
+        if bus.delay is not None:
+            echoes = mixing.ping_pong(bus.delay, delay_samples, feedback, 7)
+            bus.dry += echoes
+            bus.reverb += np.float32(0.1) * echoes.sum(axis=0)
+        if bus.reverb.any():
+            bus.dry += mixing.reverberate(bus.reverb, response)
+
+
+def _duck(buses: dict[str, _Bus], score: Score, profile: MixProfile, sample_rate: int) -> None:
+    """Side-chain: the kick pushes the sustained families down."""
+    kicks = [
+        note.start_seconds
+        for track in score.tracks
+        if track.family == "drums"
+        for note in track.notes
+        if note.pitch in _KICK_PITCHES
+    ]
+    for name, bus in buses.items():
+        if name == "ducked" or name in _DUCKED:
+            blocks = bus.dry.shape[1] // BLOCK_SAMPLES
+            bus.duck(mixing.duck(kicks, profile.duck_db, blocks, sample_rate / BLOCK_SAMPLES))
+
+
+def _finish(
+    parts: list[np.ndarray], score: Score, profile: MixProfile, samples: int, sample_rate: int
+) -> None:
+    """Compression, loudness, limiting and the closing fade: one gain for all parts."""
+    mix = np.add.reduce(parts) if len(parts) > 1 else parts[0].copy()
+    gain = mixing.compressor(mix, profile.compress, sample_rate)
+    mixing.apply_gain(mix, gain)
+    drift = np.random.default_rng([score.plan.seed, 78]).uniform(-1.5, 1.5)
+    own = mixing.loudness_lufs(mix, sample_rate)
+    if np.isfinite(own):
+        lift = np.float32(mixing.decibels(min(40.0, profile.loudness_lufs + drift - own)))
+        mix *= lift
+        gain *= lift
+    limit = mixing.limiter(mix)
+    ring = np.clip(score.seconds - score.plan.end_seconds, *_FADE_SECONDS)
+    fade = min(int(ring * sample_rate), samples)
+    curve = np.cos(np.linspace(0, np.pi / 2, fade, dtype=np.float32)) ** 2
+    for part in parts:
+        mixing.apply_gain(part, gain)
+        mixing.apply_gain(part, limit)
+        part[:, samples - len(curve) : samples] *= curve
