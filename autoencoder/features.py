@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
+import numpy as np
 import torch
 from einops import rearrange
 from torch import Tensor, nn
@@ -68,26 +70,24 @@ def magnitudes(audio: Tensor, window: int, hop: int) -> Tensor:
     return spectrum.square().sum(-1).sqrt()
 
 
-def band_matrix(spec: BandSpec, sample_rate: int, scale: str) -> Tensor:
+def band_matrix(spec: BandSpec, sample_rate: int, scale: Literal["octave", "mel"]) -> Tensor:
     """Triangular bands (bins, bands), each summing to 1 and at least one bin wide."""
-
-    def warp(hz: Tensor) -> Tensor:
-        if scale == "octave":
-            return torch.log2(hz)
-        return 2595.0 * torch.log10(1.0 + hz / 700.0)
-
-    def unwarp(value: Tensor) -> Tensor:
-        if scale == "octave":
-            return 2.0**value
-        return 700.0 * (10.0 ** (value / 2595.0) - 1.0)
-
-    ends = warp(torch.tensor([spec.low_hz, spec.high_hz], dtype=torch.double))
-    edges = unwarp(torch.linspace(float(ends[0]), float(ends[1]), spec.bands + 2).double())
+    warp, unwarp = _SCALES[scale]
+    edges = unwarp(np.linspace(warp(spec.low_hz), warp(spec.high_hz), spec.bands + 2))
     bin_hz = sample_rate / spec.window
-    bins = torch.arange(spec.window // 2 + 1).double()[:, None] * bin_hz
+    bins = np.arange(spec.window // 2 + 1)[:, None] * bin_hz
     centre = edges[1:-1]
-    below = torch.maximum(centre - edges[:-2], torch.tensor(bin_hz))
-    above = torch.maximum(edges[2:] - centre, torch.tensor(bin_hz))
+    below = np.maximum(centre - edges[:-2], bin_hz)
+    above = np.maximum(edges[2:] - centre, bin_hz)
     rising, falling = (bins - centre + below) / below, (centre + above - bins) / above
-    bank = torch.minimum(rising, falling).clamp(min=0.0)
-    return (bank / bank.sum(0, keepdim=True).clamp(min=1e-9)).float()
+    bank = np.minimum(rising, falling).clip(min=0.0)
+    return torch.from_numpy((bank / bank.sum(0, keepdims=True)).astype(np.float32))
+
+
+_SCALES = {
+    "octave": (np.log2, np.exp2),
+    "mel": (
+        lambda hz: 2595.0 * np.log10(1.0 + hz / 700.0),
+        lambda mel: 700.0 * (10.0 ** (mel / 2595.0) - 1.0),
+    ),
+}

@@ -110,8 +110,8 @@ class SampledSTFTLoss(nn.Module):
         total = convergence + F.l1_loss(predicted.log(), wanted.log())
         if self.mel_weight:
             bank = self.get_buffer(f"mel_{fft_size}")
-            mels = [(x @ bank).clamp(min=MEL_FLOOR).log() for x in (predicted, wanted)]
-            total = total + self.mel_weight * F.l1_loss(*mels)
+            mel, wanted_mel = ((x @ bank).clamp(min=MEL_FLOOR).log() for x in (predicted, wanted))
+            total = total + self.mel_weight * F.l1_loss(mel, wanted_mel)
         return total
 
 
@@ -137,19 +137,6 @@ def mel_filterbank(fft_size: int, bands: int, sample_rate: int) -> Tensor:
     falling = (centre - bins_hz[:, None]) / (high - centre).clamp(min=spacing) + 1
     weights = torch.minimum(rising, falling).clamp(min=0)
     return (weights / weights.sum(dim=0)).float()
-
-
-def log_mel_distance(
-    prediction: Tensor, target: Tensor, *, sample_rate: int, fft_size: int = 2048, bands: int = 128
-) -> Tensor:
-    """L1 between log-mel magnitudes of two batches of audio (b, c, t); scalar."""
-    window = torch.hann_window(fft_size, device=target.device)
-    bank = mel_filterbank(fft_size, bands, sample_rate).to(target.device)
-    mels = [
-        (stft_magnitude(x.float(), window) @ bank).clamp(min=MEL_FLOOR).log()
-        for x in (prediction, target)
-    ]
-    return F.l1_loss(*mels)
 
 
 def scale_invariant_sdr_db(prediction: Tensor, target: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ class Oobleck(nn.Module):
         return self.decode(posterior.sample(noise)), posterior
 
     def fold_weight_norm(self) -> "Oobleck":
-        """Replace every weight_g, weight_v by the weight they stand for: for inference, for good."""
+        """Replace every weight_g, weight_v by the weight they stand for: for inference alone."""
         for module in self.modules():
             if isinstance(module, WeightNormConv):
                 module.fold()
@@ -95,7 +95,7 @@ class OobleckDecoder(nn.Module):
 
 
 class EncoderBlock(nn.Module):
-    """Three residual units, then a strided convolution: (b, inputs, t) to (b, outputs, t/stride)."""
+    """Residual units, then a strided convolution: (b, inputs, t) to (b, outputs, t / stride)."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class EncoderBlock(nn.Module):
 
 
 class DecoderBlock(nn.Module):
-    """A transposed convolution, then three residual units: (b, inputs, t) to (b, outputs, t*stride)."""
+    """Transposed convolution, then residual units: (b, inputs, t) to (b, outputs, t * stride)."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -144,7 +144,7 @@ class ResidualUnit(nn.Module):
 
 
 class Snake(nn.Module):
-    """x + sin^2(a x) / b with a = e^alpha, b = e^beta per channel (arXiv 2006.08195; BigVGAN's b)."""
+    """x + sin^2(a x) / b, a = e^alpha, b = e^beta per channel (arXiv 2006.08195; b: 2206.04658)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -3,7 +3,8 @@
 The latent keeps what a listener hears (magnitudes: finely spaced bands for pitch, quickly spaced ones
 for rhythm) and drops the phase, which a denoiser would otherwise have to model; the decoder makes a
 phase of its own. Fixed transforms stand at both ends, linear paths start from the principal components
-of real audio, and ConvNeXt blocks (Liu et al. 2022, arXiv 2201.03545) correct them at the slow rate.
+of real audio and stay there, and ConvNeXt blocks (Liu et al. 2022, arXiv 2201.03545) learn what they
+miss at the slow rate.
 The inverse-STFT head follows Vocos (Siuzdak 2023, arXiv 2306.00814).
 """
 
@@ -69,7 +70,7 @@ class SpectralEncoder(nn.Module):
         super().__init__()
         d, width = config.latent_channels, config.encoder_width
         self.register_buffer("feature_mean", torch.zeros(features))
-        self.linear = nn.Linear(features, d, bias=False)
+        self.linear = nn.Linear(features, d, bias=False).requires_grad_(False)
         self.project_in = nn.Linear(features, width)
         self.blocks = _stack(width, config.encoder_depth, config)
         self.project_out = nn.Linear(width, 2 * d)
@@ -90,7 +91,9 @@ class SpectralDecoder(nn.Module):
     def __init__(self, config: SpectralConfig) -> None:
         super().__init__()
         self.channels, self.rates = config.channels, config.decoder_rates
-        self.linear = nn.Linear(config.latent_channels, self.rates[-1] * config.channels * BINS)
+        self.linear = nn.Linear(
+            config.latent_channels, self.rates[-1] * config.channels * BINS
+        ).requires_grad_(False)
         self.stem = nn.Linear(config.latent_channels, config.decoder_widths[0])
         self.stages = nn.ModuleList(
             _stack(width, depth, config)
