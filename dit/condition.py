@@ -1,0 +1,66 @@
+"""What the denoiser is told, as tensors."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The input of the denoiser besides latents and time.
+
+    Attributes:
+        tokens: cross-attention tokens, (b, n, cond_token_width)
+        token_mask: (b, n), True where a token counts; None when all do
+        global_: global vector, (b, global_width)
+        guide: features aligned with the frames, (b, f, guide_channels), or None
+    """
+
+    tokens: Tensor
+    token_mask: Tensor | None
+    global_: Tensor
+    guide: Tensor | None = None
+
+
+def join(first: Condition, second: Condition) -> Condition:
+    """Both along the batch axis; the shorter row of tokens is padded with hidden ones."""
+    a, b = first.tokens, second.tokens
+    mask = None
+    if first.token_mask is not None or second.token_mask is not None or a.shape[1] != b.shape[1]:
+        length = max(a.shape[1], b.shape[1])
+        mask = torch.cat([_padded(_mask(first), length), _padded(_mask(second), length)])
+        a, b = (F.pad(x, (0, 0, 0, length - x.shape[1])) for x in (a, b))
+    guide = None
+    if first.guide is not None and second.guide is not None:
+        guide = torch.cat([first.guide, second.guide])
+    return Condition(torch.cat([a, b]), mask, torch.cat([first.global_, second.global_]), guide)
+
+
+def choose(use_second: Tensor, first: Condition, second: Condition) -> Condition:
+    """`second` where `use_second` (b,) is True, else `first`; both must have the same shapes."""
+
+    def pick(a: Tensor, b: Tensor) -> Tensor:
+        return torch.where(use_second.view(-1, *[1] * (a.dim() - 1)), b, a)
+
+    assert (first.guide is None) == (second.guide is None)
+    guide = None
+    if first.guide is not None and second.guide is not None:
+        guide = pick(first.guide, second.guide)
+    return Condition(
+        pick(first.tokens, second.tokens),
+        first.token_mask,
+        pick(first.global_, second.global_),
+        guide,
+    )
+
+
+def _mask(condition: Condition) -> Tensor:
+    if condition.token_mask is not None:
+        return condition.token_mask
+    return condition.tokens.new_ones(condition.tokens.shape[:2], dtype=torch.bool)
+
+
+def _padded(mask: Tensor, length: int) -> Tensor:
+    return F.pad(mask, (0, length - mask.shape[1]), value=False)
