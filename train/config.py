@@ -1,0 +1,103 @@
+"""Settings that every training run has; each trainee's own config holds one of these as `run`."""
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+from longform.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig:
+    """AdamW and its learning rate as a function of the step."""
+
+    lr: float
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.001
+    decay_vectors: bool = False
+    """Weight decay on one-dimensional parameters (biases, gains) as well."""
+    eps: float = 1e-8
+    clip_norm: float = 1.0
+    """Largest gradient norm; 0 does not clip."""
+    schedule: Literal["inverse", "linear", "constant"] = "inverse"
+    warmup: float = 0.99
+    """`inverse`: the ramp is 1 - warmup^(step + 1)."""
+    inv_gamma: float = 1_000_000.0
+    power: float = 0.5
+    warmup_steps: int = 0
+    """`linear` and `constant`: steps of the linear ramp."""
+    final_lr: float = 0.0
+    """`inverse`: floor of the decay. `linear`: value at the last step."""
+
+    def __post_init__(self) -> None:
+        if self.lr <= 0:
+            raise UserError(f"lr must be above 0, got {self.lr}")
+        if not 0 <= self.warmup < 1:
+            raise UserError(f"warmup must be in [0, 1), got {self.warmup}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One run: where it writes, how long it takes, how it optimises and what it keeps."""
+
+    out: str
+    steps: int
+    batch: int
+    """Items per process and micro-batch; a step trains on batch * accumulate * processes items."""
+    optimisers: dict[str, OptimConfig]
+    """One entry for each network of the trainee, under its name."""
+    seed: int = 0
+    accumulate: int = 1
+    mixed_precision: Literal["no", "bf16"] = "no"
+    compile: bool = False
+    threads: int = 0
+    """CPU threads of this process; 0 leaves torch's choice."""
+    prefetch: int = 2
+    """Batches drawn ahead in a thread; 0 draws in the loop."""
+    ema: float = 0.9999
+    """Decay of the moving average; 0 keeps none."""
+    ema_warmup: Literal["ratio", "power"] = "ratio"
+    checkpoint_minutes: float = 10.0
+    checkpoint_steps: int = 0
+    """Also save every so many steps; 0 does not."""
+    keep: int = 2
+    log_every: int = 10
+    validate_every: int = 0
+    """Steps between validations; 0 validates at the end alone."""
+    tensorboard: bool = False
+    start_from: str | None = None
+    """A finished run (or one of its checkpoints) whose weights a new run begins with."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "accumulate", "log_every"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.keep < 2:
+            raise UserError(
+                f"keep must be at least 2, got {self.keep}: one good one is never enough"
+            )
+        if not 0 <= self.ema < 1:
+            raise UserError(f"ema must be in [0, 1), got {self.ema}")
+        if not self.out.strip() or os.path.isfile(self.out):
+            raise UserError(f"out must name a folder, got {self.out!r}")
+
+
+RESUMABLE = frozenset(
+    {
+        "out",
+        "start_from",
+        "steps",
+        "checkpoint_minutes",
+        "checkpoint_steps",
+        "keep",
+        "log_every",
+        "validate_every",
+        "prefetch",
+        "threads",
+        "tensorboard",
+    }
+)
+"""Settings of a run that may differ when it is resumed: they do not change what is learned.
+
+`steps` is the end of the `linear` schedule: a run resumed with more follows the new line.
+"""

@@ -1,0 +1,1 @@
+"""What a model is worth, measured offline: reconstruction, obedience, retrieval, form."""

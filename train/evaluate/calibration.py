@@ -1,0 +1,49 @@
+"""What the estimators make of real pieces whose tempo and key are known."""
+
+from pathlib import Path
+from typing import Any
+
+from longform.audio import read
+from longform.music.theory import Key
+from longform.progress import OnProgress, Progress, quiet
+from longform.train.evaluate.clips import Clip, listen, summarise
+from longform.train.evaluate.selection import excerpt_start_seconds, select_music, style_of
+
+
+def calibrate(
+    data: str | Path,
+    *,
+    count: int,
+    seconds: float,
+    seed: int,
+    split: str = "test",
+    on_progress: OnProgress = quiet,
+) -> dict[str, Any]:
+    """Listen to the middle `seconds` of real pieces as if they had been generated on request.
+
+    Raises:
+        UserError: the corpus has no music in that split.
+    """
+    items = select_music(data, split=split, count=count, seed=seed)
+    clips: list[Clip] = []
+    for index, item in enumerate(items):
+        waveform = read(
+            item.path, start_seconds=excerpt_start_seconds(item.seconds, seconds), seconds=seconds
+        )
+        key = item.facts.get("key")
+        clips.append(
+            listen(
+                waveform,
+                name=item.id,
+                style=style_of(item),
+                asked_bpm=item.facts.get("tempo_bpm"),
+                asked_key=Key.parse(str(key)) if key else None,
+            )
+        )
+        on_progress(Progress("listen", index + 1, len(items)))
+    return {
+        "split": split,
+        "seconds": seconds,
+        **summarise(clips),
+        "each": [clip.to_json() for clip in clips],
+    }

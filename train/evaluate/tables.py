@@ -1,0 +1,105 @@
+"""Reports as text tables, for people."""
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def autoencoder_table(report: dict[str, Any]) -> str:
+    """Per style, the mean, and the published figures to read them against."""
+    rows = [
+        [style, f"{f['stft']:.3f}", f"{f['mel']:.3f}", f"{f['si_sdr_db']:.2f}"]
+        for style, f in (
+            *report["styles"].items(),
+            (f"mean of {report['pieces']}", report["mean"]),
+            ("Stable Audio 2.0 (other music)", report["published_stable_audio_2"]),
+        )
+    ]
+    size = f"{report['latent_rate_hz']:g} Hz x {report['latent_channels']}"
+    head = f"autoencoder of {report['model']}: {size}, unseen pieces, lower is better but SI-SDR"
+    return head + "\n" + _table(["style", "STFT", "MEL", "SI-SDR dB"], rows)
+
+
+def generation_table(report: dict[str, Any]) -> str:
+    """The figures of a generation run with chance beside them."""
+    clap = report["clap"]
+    rows = [
+        *_obedience(report),
+        ["CLAP: own prompt above a shuffled one", _percent(clap["above_shuffled_share"]), "50 %"],
+        ["CLAP: own prompt above any other", _percent(clap["above_any_share"]), "50 %"],
+    ]
+    head = f"{report['clips']} clips of {report['seconds']:g} s by {report['model']}"
+    foot = f"mean generation time {report['generate_seconds_mean']:.2f} s per clip"
+    return f"{head}\n{_table(['measure', 'result', 'chance'], rows)}\n{foot}"
+
+
+def calibration_table(report: dict[str, Any]) -> str:
+    """How often the estimators are right about real pieces, and where they are wrong."""
+    head = f"estimators on {report['clips']} real pieces of split {report['split']!r}"
+    text = head + "\n" + _table(["measure", "result", "chance"], _obedience(report))
+    rows = [
+        [e["name"], _text(e["asked_bpm"]), e["heard_bpm"], e["asked_key"], e["heard_key"]]
+        for e in report["each"]
+        if not e["tempo_obeyed"] or e["key_relation"] != "exact"
+    ]
+    if not rows:
+        return text
+    return f"{text}\n\nwrong:\n{_table(['piece', 'BPM', 'heard', 'key', 'heard'], rows)}"
+
+
+def structure_table(report: dict[str, Any]) -> str:
+    """One line per piece."""
+    rows = [
+        [
+            piece["file"],
+            f"{piece['seconds']:.1f}",
+            f"{piece['tail_silence_seconds']:.2f}",
+            f"{piece['return_score']:.2f}",
+            str(len(piece["boundaries_seconds"])),
+            f"{piece['seam']['ratio']:.2f} at {piece['seam']['seconds']:.2f} s"
+            + (" AUDIBLE" if piece["seam"]["audible"] else ""),
+        ]
+        for piece in report["pieces"]
+    ]
+    return _table(["file", "seconds", "silent tail", "return", "changes", "largest seam"], rows)
+
+
+def _obedience(report: dict[str, Any]) -> list[list[str]]:
+    tempo, key = report["tempo"], report["key"]
+    relations = ", ".join(f"{name} {count}" for name, count in key["relations"].items() if count)
+    return [
+        [
+            "tempo within 4 %, folded",
+            _percent(tempo["obeyed_share"]),
+            _percent(tempo["chance_share"]),
+        ],
+        ["tempo within 4 %, not folded", _percent(tempo["obeyed_unfolded_share"]), ""],
+        ["key exact", _percent(key["exact_share"]), _percent(key["chance_share"])],
+        ["key exact, by published profile", _percent(key["profile_exact_share"]), ""],
+        ["key, MIREX score", f"{key['mirex']:.3f}", ""],
+        ["keys", relations, ""],
+        ["silent / clipped / static", _counts(report), ""],
+        ["stereo correct", _percent(report["stereo_correct_share"]), ""],
+        ["largest seam ratio", f"{report['largest_seam_ratio']:.2f}", ""],
+    ]
+
+
+def _counts(report: dict[str, Any]) -> str:
+    return f"{report['silent']} / {report['clipped']} / {report['static']}"
+
+
+def _text(value: Any) -> str:
+    return "-" if value is None else str(value)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    cells = [list(titles), *([_text(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(titles))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])

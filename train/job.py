@@ -1,0 +1,106 @@
+"""Before the first step: the engine, the state and the run folder of one session."""
+
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import (
+    DistributedDataParallelKwargs,
+    broadcast_object_list,
+    is_tensorboard_available,
+)
+from torch import Tensor, nn
+
+from longform.errors import UserError
+from longform.train import checkpoints, run_folder
+from longform.train.config import RunConfig
+from longform.train.log import RunLog
+from longform.train.state import State, build
+from longform.train.trainee import Trainee
+
+
+@dataclass
+class Job:
+    """One session of a run: what every part of the loop needs."""
+
+    trainee: Trainee
+    run: RunConfig
+    accelerator: Accelerator
+    state: State
+    prepared: dict[str, nn.Module]
+    trainable: dict[str, list[nn.Parameter]]
+    log: RunLog | None
+    window: dict[str, tuple[Tensor, int]] = field(default_factory=dict)
+    """Sum and count of each figure since the last line of the log."""
+
+    def say(self, text: str) -> None:
+        if self.log is not None:
+            self.log.say(text)
+
+
+def make_accelerator(run: RunConfig) -> Accelerator:
+    torch.set_flush_denormal(True)
+    if run.threads:
+        torch.set_num_threads(run.threads)
+    if run.tensorboard and not is_tensorboard_available():
+        raise UserError(
+            "run.tensorboard is on, but tensorboard is missing; pip install tensorboard"
+        )
+    return Accelerator(
+        cpu=not torch.cuda.is_available(),
+        mixed_precision=run.mixed_precision,
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+        log_with="tensorboard" if run.tensorboard else None,
+        project_dir=run.out,
+    )
+
+
+def start(trainee: Trainee, run: RunConfig, accelerator: Accelerator, stack: ExitStack) -> Job:
+    """Build the state, take it from the newest checkpoint if there is one, prepare the networks."""
+    for network in trainee.networks.values():
+        network.to(accelerator.device)
+    trainee.prepare(accelerator.device)
+    state = build(trainee, run)
+    state.shards = accelerator.num_processes * run.accumulate
+    found = [None]
+    if accelerator.is_main_process:
+        found = [run_folder.claim(run, state.facts["config"])]
+    if accelerator.num_processes > 1:
+        broadcast_object_list(found)
+    notes = _load(state, run, found[0])
+    log = None
+    if accelerator.is_main_process:
+        log = RunLog(Path(run.out) / "log.jsonl", state.step, run.steps)
+        stack.callback(log.close)
+        if run.tensorboard:
+            accelerator.init_trackers("tensorboard")
+        for note in notes:
+            log.say(note)
+    trainable = {
+        name: [p for p in network.parameters() if p.requires_grad]
+        for name, network in trainee.networks.items()
+    }
+    prepared = {name: accelerator.prepare(network) for name, network in trainee.networks.items()}
+    if run.compile:
+        trainee.compile()
+    return Job(trainee, run, accelerator, state, prepared, trainable, log)
+
+
+def _load(state: State, run: RunConfig, checkpoint: Path | None) -> list[str]:
+    if checkpoint is not None:
+        shards = state.load(checkpoint)["shards"]
+        notes = [f"resumed at step {state.step} from {checkpoint}"]
+        if shards != state.shards:
+            notes.append(
+                f"the run had {shards} processes times accumulated batches and now has "
+                f"{state.shards}: the data come in another order from here"
+            )
+        return notes
+    if run.start_from is not None:
+        source = checkpoints.resolve(run.start_from, lambda text: print(text, file=sys.stderr))
+        state.start_from(source)
+        return [f"weights from {source}"]
+    return []

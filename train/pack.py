@@ -1,0 +1,112 @@
+"""From three training runs to one bundle: the averaged weights of their newest checkpoints."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from longform.bundle import (
+    FORMAT,
+    AutoencoderPart,
+    Bundle,
+    Defaults,
+    Manifest,
+    NetworkPart,
+    write_bundle,
+)
+from longform.config import load_yaml
+from longform.errors import UserError
+from longform.train import checkpoints
+
+TOKENIZER = "tokenizer.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What a bundle says about itself, read from a YAML file."""
+
+    description: str = ""
+    licence: str = "MIT"
+    defaults: Defaults = field(default_factory=Defaults)
+    card: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One part as a run left it."""
+
+    kind: str | None
+    config: dict[str, Any]
+    tensors: dict[str, Tensor]
+    source: str
+
+
+def pack(
+    out: str | Path,
+    *,
+    name: str,
+    autoencoder: str | Path,
+    clap: str | Path,
+    dit: str | Path,
+    about: str | Path | None = None,
+    overwrite: bool = False,
+    say: checkpoints.Say = print,
+) -> Bundle:
+    """Write the bundle `out`; each run is a run folder (its newest checkpoint) or a checkpoint.
+
+    Raises:
+        UserError: a run without a whole checkpoint or without the part; see also `write_bundle`.
+    """
+    label = load_yaml(About, about) if about is not None else About()
+    coder = read_part(autoencoder, "autoencoder", say)
+    towers = read_part(clap, "clap", say)
+    denoiser = read_part(dit, "dit", say)
+    conditioner = read_part(dit, "conditioner", say)
+    if coder.kind is None:
+        raise UserError(f"{coder.source}: does not say which kind of autoencoder it is")
+    sources = {"autoencoder": coder.source, "clap": towers.source, "dit": denoiser.source}
+    manifest = Manifest(
+        format=FORMAT,
+        name=name,
+        licence=label.licence,
+        description=label.description,
+        autoencoder=AutoencoderPart(kind=coder.kind, config=coder.config),
+        clap=NetworkPart(config=towers.config),
+        dit=NetworkPart(config=denoiser.config),
+        conditioner=NetworkPart(config=conditioner.config),
+        defaults=label.defaults,
+        card={**label.card, "checkpoints": sources},
+    )
+    import longform.clap
+
+    return write_bundle(
+        out,
+        manifest,
+        autoencoder=coder.tensors,
+        clap=towers.tensors,
+        dit=denoiser.tensors,
+        conditioner=conditioner.tensors,
+        tokenizer=Path(longform.clap.__path__[0]) / TOKENIZER,
+        overwrite=overwrite,
+    )
+
+
+def read_part(run: str | Path, name: str, say: checkpoints.Say = print) -> Trained:
+    """The part `name` of a run or checkpoint, averaged weights where an average was kept.
+
+    Raises:
+        UserError: there is no whole checkpoint, or it does not hold the part.
+    """
+    checkpoint = checkpoints.resolve(run, say)
+    facts = checkpoints.read_facts(checkpoint)
+    parts = facts["parts"]
+    if name not in parts:
+        held = ", ".join(sorted(parts)) or "nothing"
+        raise UserError(f"{checkpoint}: holds {held}, not the part {name!r}")
+    part = parts[name]
+    tensors = checkpoints.read(checkpoint, "networks") | checkpoints.read(checkpoint, "ema")
+    prefix = part["prefix"]
+    own = {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}
+    source = f"{Path(run).name}, step {facts['step']}"
+    return Trained(part["kind"], part["config"], own, source)

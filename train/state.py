@@ -1,0 +1,114 @@
+"""Everything a run needs to go on exactly where it stopped."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from longform.checkpoint import load_into
+from longform.config import to_mapping
+from longform.errors import UserError
+from longform.train import checkpoints
+from longform.train.config import RunConfig
+from longform.train.ema import Ema
+from longform.train.optim import adamw, load_optimiser_tensors, optimiser_tensors
+from longform.train.trainee import Trainee
+
+
+@dataclass
+class State:
+    """Networks, optimisers and averages by network name, and how far the run is.
+
+    There is no data position and no random state: both are pure functions of the step.
+    """
+
+    networks: dict[str, nn.Module]
+    optimisers: dict[str, torch.optim.AdamW]
+    averages: dict[str, Ema]
+    step: int = 0
+    seconds: float = 0.0
+    """Time spent training, over all sessions."""
+    shards: int = 1
+    """Processes times accumulated micro-batches: what the data order depends on."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What the checkpoint says about the model: its bundle parts and its config."""
+
+    def tensors(self) -> dict[str, dict[str, Tensor]]:
+        """By checkpoint file, then by "<network>.<parameter>"."""
+        return {
+            "networks": _joined({n: dict(m.state_dict()) for n, m in self.networks.items()}),
+            "ema": _joined({n: ema.tensors() for n, ema in self.averages.items()}),
+            "optimisers": _joined(
+                {n: optimiser_tensors(self.networks[n], o) for n, o in self.optimisers.items()}
+            ),
+        }
+
+    def save(self, folder: Path, keep: int) -> Path:
+        facts = {"seconds": self.seconds, "shards": self.shards, **self.facts}
+        return checkpoints.save(folder, self.step, self.tensors(), facts, keep)
+
+    def load(self, checkpoint: Path) -> dict[str, Any]:
+        """Take over everything in `checkpoint`; returns its facts."""
+        facts = checkpoints.read_facts(checkpoint)
+        networks = _split(checkpoints.read(checkpoint, "networks"))
+        averages = _split(checkpoints.read(checkpoint, "ema"))
+        optimisers = _split(checkpoints.read(checkpoint, "optimisers"))
+        for name, network in self.networks.items():
+            load_into(network, networks.get(name, {}), f"{checkpoint}: {name}")
+            load_optimiser_tensors(network, self.optimisers[name], optimisers.get(name, {}))
+        for name, ema in self.averages.items():
+            ema.load(averages[name])
+        self.step, self.seconds = facts["step"], facts["seconds"]
+        return facts
+
+    def start_from(self, checkpoint: Path) -> None:
+        """Begin with another run's weights (averaged where it has them): not its optimiser or step.
+
+        Raises:
+            UserError: the checkpoint lacks one of the networks, or one has another shape.
+        """
+        networks = _split(checkpoints.read(checkpoint, "networks"))
+        networks |= _split(checkpoints.read(checkpoint, "ema"))
+        for name, network in self.networks.items():
+            load_into(network, networks.get(name, {}), f"start_from {checkpoint}: {name}")
+        for name, ema in self.averages.items():
+            ema.load(networks[name])
+
+
+def build(trainee: Trainee, run: RunConfig) -> State:
+    """A fresh state at step 0.
+
+    Raises:
+        UserError: the optimisers of the config are not those of the trainee's networks.
+    """
+    if run.optimisers.keys() != trainee.networks.keys():
+        raise UserError(
+            f"run.optimisers names {', '.join(sorted(run.optimisers)) or 'nothing'}, but the "
+            f"networks are {', '.join(sorted(trainee.networks))}; give each one its entry"
+        )
+    names = trainee.averaged if run.ema > 0 else ()
+    return State(
+        networks=trainee.networks,
+        optimisers={n: adamw(m, run.optimisers[n]) for n, m in trainee.networks.items()},
+        averages={n: Ema(trainee.networks[n], run.ema, run.ema_warmup) for n in names},
+        facts={
+            "parts": {name: asdict(part) for name, part in trainee.parts().items()},
+            "config": to_mapping(trainee.config),
+        },
+    )
+
+
+def _joined(groups: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {
+        f"{name}.{key}": value for name, group in groups.items() for key, value in group.items()
+    }
+
+
+def _split(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    groups: dict[str, dict[str, Tensor]] = {}
+    for full, value in tensors.items():
+        name, _, key = full.partition(".")
+        groups.setdefault(name, {})[key] = value
+    return groups
