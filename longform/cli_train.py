@@ -1,0 +1,201 @@
+"""Commands that make data and models: corpus, train, eval, bundle. They need longform[train]."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from longform.cli_options import ForceOption, ModelOption
+from longform.cli_show import note, reporter
+from longform.errors import UserError
+
+corpus_app = typer.Typer(no_args_is_help=True, help="Compose, render and check training music.")
+train_app = typer.Typer(no_args_is_help=True, help="Train a part of a model.")
+eval_app = typer.Typer(no_args_is_help=True, help="Measure a model.")
+
+ConfigArgument = Annotated[Path, typer.Argument(help="A YAML file such as those in configs/.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="key=value over the file, such as run.steps=100.")
+]
+DataArgument = Annotated[Path, typer.Argument(help="A corpus folder.")]
+ReportOption = Annotated[Path | None, typer.Option("-o", "--out", help="Where the report goes.")]
+SeedOption = Annotated[int, typer.Option(help="Same seed, same result.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this module."""
+    app.add_typer(corpus_app, name="corpus")
+    app.add_typer(train_app, name="train")
+    app.add_typer(eval_app, name="eval")
+    app.command("bundle")(bundle)
+
+
+@contextmanager
+def training_extra() -> Iterator[None]:
+    """A missing package of the extra becomes one line with the way out."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in {"longform", ""}:
+            raise
+        raise UserError(
+            f'this command needs {package}; install it with: pip install "longform[train]"'
+        ) from None
+
+
+@corpus_app.command("build")
+def corpus_build(
+    out: Annotated[Path, typer.Argument(help="The folder to fill; an unfinished one goes on.")],
+    hours: Annotated[float, typer.Option(help="How much music.")],
+    seed: SeedOption = 0,
+    stems: Annotated[bool, typer.Option(help="Keep each instrument family on its own.")] = True,
+    jobs: Annotated[int | None, typer.Option(help="Processes. Default: one per core.")] = None,
+) -> None:
+    """Compose and render a corpus with everything known about each piece."""
+    with training_extra():
+        from longform.train.corpus import build
+
+        with reporter() as on_progress:
+            build(out, hours=hours, seed=seed, stems=stems, jobs=jobs, on_progress=on_progress)
+    print(out)
+
+
+@corpus_app.command("check")
+def corpus_check(data: DataArgument) -> None:
+    """List what is wrong with a data set; exit code 1 if anything is."""
+    with training_extra():
+        from longform.train.corpus_check import check
+
+        problems = check(data)
+    for problem in problems:
+        print(problem)
+    note(f"{len(problems)} problems")
+    if problems:
+        raise typer.Exit(1)
+
+
+@train_app.command("autoencoder")
+def train_autoencoder(config: ConfigArgument, settings: SetOption = None) -> None:
+    """Train the autoencoder; a run folder that exists goes on where it stopped."""
+    with training_extra():
+        from longform.train.autoencoder import train
+
+        train(config, settings or [])
+
+
+@train_app.command("clap")
+def train_clap(config: ConfigArgument, settings: SetOption = None) -> None:
+    """Train the text and audio towers; a run folder that exists goes on where it stopped."""
+    with training_extra():
+        from longform.train.clap import train
+
+        train(config, settings or [])
+
+
+@train_app.command("dit")
+def train_dit(config: ConfigArgument, settings: SetOption = None) -> None:
+    """Train the denoiser on latents; a run folder that exists goes on where it stopped."""
+    with training_extra():
+        from longform.train.dit import train
+
+        train(config, settings or [])
+
+
+@train_app.command("encode")
+def train_encode(
+    model: Annotated[str, typer.Argument(help="An autoencoder's run folder, or a bundle.")],
+    data: DataArgument,
+    out: Annotated[Path, typer.Argument(help="The folder for the latents.")],
+) -> None:
+    """Turn a corpus into latents once, for training the denoiser."""
+    with training_extra():
+        from longform.train.encode import main
+
+        with reporter() as on_progress:
+            main(model, data, out, on_progress=on_progress)
+    print(out)
+
+
+@eval_app.command("autoencoder")
+def eval_autoencoder(
+    data: DataArgument,
+    model: ModelOption = "mini",
+    count: Annotated[int, typer.Option(help="How many test pieces.")] = 40,
+    out: ReportOption = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Reconstruct test pieces: STFT, MEL and SI-SDR."""
+    with training_extra():
+        from longform.train.evaluate.command import autoencoder_command
+
+        autoencoder_command(model, data, count, out, seed)
+
+
+@eval_app.command("generation")
+def eval_generation(
+    model: ModelOption = "mini",
+    prompts: Annotated[Path | None, typer.Option(help="A file of prompts. Default: ours.")] = None,
+    count: Annotated[int, typer.Option(help="How many prompts.")] = 64,
+    seconds: Annotated[float, typer.Option(help="Length of each clip.")] = 47.0,
+    seed: SeedOption = 0,
+    out: ReportOption = None,
+) -> None:
+    """Generate from test prompts and measure whether tempo, key and words were obeyed."""
+    with training_extra():
+        from longform.train.evaluate.command import generation_command
+
+        generation_command(model, prompts, count, seconds, seed, out)
+
+
+@eval_app.command("retrieval")
+def eval_retrieval(
+    data: DataArgument, model: ModelOption = "mini", out: ReportOption = None, seed: SeedOption = 0
+) -> None:
+    """Let captions and test pieces find each other: recall at 1 and 10, both ways, with chance."""
+    with training_extra():
+        from longform.train.evaluate.command import retrieval_command
+
+        retrieval_command(model, data, out, seed)
+
+
+@eval_app.command("structure")
+def eval_structure(
+    files: Annotated[list[Path], typer.Argument(help="Audio files.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for pictures and the report.")],
+) -> None:
+    """Draw the form of finished tracks, and look for seams and for the silence at the end."""
+    with training_extra():
+        from longform.train.evaluate.command import structure_command
+
+        structure_command(files, out)
+
+
+def bundle(
+    out: Annotated[Path, typer.Argument(help="The folder to write.")],
+    autoencoder: Annotated[Path, typer.Option(help="Run folder or checkpoint.")],
+    clap: Annotated[Path, typer.Option(help="Run folder or checkpoint.")],
+    dit: Annotated[Path, typer.Option(help="Run folder or checkpoint.")],
+    name: Annotated[str, typer.Option(help="What the model is called.")],
+    about: Annotated[
+        Path | None, typer.Option(help="YAML: description, licence, defaults, card.")
+    ] = None,
+    force: ForceOption = False,
+) -> None:
+    """Pack trained parts into one model folder, weights in 16 bits."""
+    with training_extra():
+        from longform.train.pack import pack
+
+        pack(
+            out,
+            name=name,
+            autoencoder=autoencoder,
+            clap=clap,
+            dit=dit,
+            about=about,
+            overwrite=force,
+            say=note,
+        )
+    print(out)

@@ -1,0 +1,76 @@
+"""What is asked of a model, checked before anything heavy is loaded."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from longform.errors import UserError
+
+MAX_SECONDS = 285.0
+MAX_PROMPT = 4_000
+MAX_SEED = 2**63 - 1
+MAX_STEPS = 500
+MAX_GUIDANCE = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One prompt and its settings; None leaves the choice to the model's defaults or the seed.
+
+    `bpm`, `key` and `metre` steer the planner; `free` gives the model no plan at all.
+
+    Raises:
+        UserError: a value that no model could follow.
+    """
+
+    prompt: str
+    seconds: float | None = None
+    seed: int = 0
+    steps: int | None = None
+    guidance: float | None = None
+    negative: str | None = None
+    bpm: float | None = None
+    key: str | None = None
+    metre: int | None = None
+    free: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.prompt.strip():
+            raise UserError("the prompt is empty; say what to play")
+        for name, text in (("prompt", self.prompt), ("negative prompt", self.negative or "")):
+            if len(text) > MAX_PROMPT:
+                raise UserError(f"the {name} has {len(text)} characters; the limit is {MAX_PROMPT}")
+        if self.seconds is not None and not 0 < self.seconds <= MAX_SECONDS:
+            raise UserError(f"seconds {self.seconds:g} is not above 0 and up to {MAX_SECONDS:g}")
+        _check("seed", self.seed, 0, MAX_SEED)
+        _check("steps", self.steps, 1, MAX_STEPS)
+        _check("guidance", self.guidance, 0, MAX_GUIDANCE)
+        self._check_plan()
+
+    def _check_plan(self) -> None:
+        from longform.music.draw import MAX_BPM, METRES, MIN_BPM
+        from longform.music.theory import Key
+
+        _check("bpm", self.bpm, MIN_BPM, MAX_BPM)
+        if self.key is not None:
+            Key.parse(self.key)
+        if self.metre is not None and self.metre not in METRES:
+            known = ", ".join(map(str, METRES))
+            raise UserError(f"metre {self.metre} is unknown; use one of {known} beats per bar")
+        controls = {"bpm": self.bpm, "key": self.key, "metre": self.metre}
+        given = [name for name, value in controls.items() if value is not None]
+        if self.free and given:
+            raise UserError(f"free means no plan, so {' and '.join(given)} cannot be given with it")
+
+
+def slug(prompt: str, limit: int = 40) -> str:
+    """A file name from a prompt: lower-case words and hyphens, cut at a word."""
+    words = re.sub(r"[^a-z0-9]+", "-", prompt.lower()).strip("-")
+    if len(words) > limit:
+        words = words[: limit + 1].rpartition("-")[0] or words[:limit]
+    return words or "track"
+
+
+def _check(name: str, value: float | None, low: float, high: float) -> None:
+    if value is not None and not (math.isfinite(value) and low <= value <= high):
+        raise UserError(f"{name} {value:g} is outside {low:g}..{high:g}")
