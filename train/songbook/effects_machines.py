@@ -206,4 +206,8 @@ def hum(scene: Scene) -> Made:
     total = sum(
         scene.sine(base * k) * scene.between(0.1, 1.0) / k for k in (1, 2, 3, 4, 6, 8, 10, 12)
     )
-    return scene.wide(total) + 0.06 * scene.noise(1500, 9000), ["electric", "steady", "buzzing"]
+    return scene.wide(np.asarray(total)) + 0.06 * scene.noise(1500, 9000), [
+        "electric",
+        "steady",
+        "buzzing",
+    ]

@@ -121,13 +121,14 @@ class Scene:
     def swept(self, sound: np.ndarray, centres_hz: np.ndarray, width: float = 0.6) -> np.ndarray:
         """Noise-like `sound` through a band-pass that moves along `centres_hz` (n,).
 
-        Eight fixed bands in geometric steps are cross-faded by a bell around the moving centre.
+        Fixed bands in steps of a third are cross-faded by a bell around the moving centre.
         """
         low, high = max(60.0, centres_hz.min() / 1.5), min(16000.0, centres_hz.max() * 1.5)
         out = np.zeros_like(sound)
-        for centre in np.geomspace(low, high, 8):
+        steps = max(2, round(np.log2(high / low) * 3) + 1)
+        for centre in np.geomspace(low, high, steps):
             weight = np.exp(-((np.log(centres_hz / centre) / width) ** 2))
-            out += weight * self.band(sound, centre / 1.35, centre * 1.35)
+            out += weight * self.band(sound, centre / 1.2, centre * 1.2)
         return out
 
     def space(self, sound: np.ndarray, seconds: float, level: float) -> np.ndarray:
@@ -135,7 +136,7 @@ class Scene:
         count = int(seconds * self.sample_rate)
         fall = np.exp(-5 * np.arange(count) / count)
         response = self.rng.standard_normal((2, count)) * fall
-        response = lfilter([0.4], [1, -0.6], response)
+        response = np.asarray(lfilter([0.4], [1, -0.6], response))
         response /= np.sqrt((response**2).sum(axis=1, keepdims=True))
         mono = sound.mean(axis=0)
         tail = np.stack([oaconvolve(mono, side)[: self.samples] for side in response])

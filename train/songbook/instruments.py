@@ -42,8 +42,10 @@ taiko drums/taiko|toms/melodic toms|synth drum|reverse cymbal
 fret noise|breath noise|seashore|bird
 telephone|helicopter|applause|gunshot
 """
-PROGRAM_NAMES = [
-    entry.split("/") for line in _PROGRAMS.strip().splitlines() for entry in line.split("|")
+PROGRAM_NAMES: list[list[str]] = [
+    [str(name) for name in entry.split("/")]
+    for line in _PROGRAMS.strip().splitlines()
+    for entry in line.split("|")
 ]
 _KITS = {
     0: ["drums", "drum kit", "acoustic drums"],

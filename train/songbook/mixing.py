@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 import pyloudnorm
-from scipy.fft import irfft, next_fast_len, rfft
+from scipy.fft import irfft, rfft
 from scipy.ndimage import minimum_filter1d, uniform_filter1d
 from scipy.signal import butter, lfilter, sosfilt
 
@@ -63,7 +63,7 @@ def room(seed: int, seconds: float, sample_rate: int) -> np.ndarray:
         sections = butter(
             1, [low, min(high, 0.49 * sample_rate)], "band", fs=sample_rate, output="sos"
         )
-        noise = sosfilt(sections, rng.standard_normal((2, count)), axis=1)
+        noise = np.asarray(sosfilt(sections, rng.standard_normal((2, count)), axis=1))
         out += noise * np.exp(-6.91 * time / rt60) * (1.0, 1.0, 0.85, 0.6)[index]
     out *= np.minimum(time / 0.012, 1)  # density builds up
     for delay in rng.uniform(0.006, 0.06, 8):
@@ -77,14 +77,15 @@ def room(seed: int, seconds: float, sample_rate: int) -> np.ndarray:
 
 def reverberate(send: np.ndarray, response: np.ndarray) -> np.ndarray:
     """(2, n) room sound of a mono send (n,): overlap-add, one transform of the send for both."""
-    length = next_fast_len(4 * response.shape[1], real=True)
+    length = 1 << (4 * response.shape[1] - 1).bit_length()
     step = length - response.shape[1] + 1
-    spectrum = rfft(response, length, axis=1)
+    spectrum = np.asarray(rfft(response, length, axis=1))
     out = np.zeros((2, len(send) + length), np.float32)
     for first in range(0, len(send), step):
         block = send[first : first + step]
         if block.any():
-            out[:, first : first + length] += irfft(rfft(block, length) * spectrum, length, axis=1)
+            wet = irfft(np.asarray(rfft(block, length)) * spectrum, length, axis=1)
+            out[:, first : first + length] += np.asarray(wet)
     return out[:, : len(send)]
 
 
@@ -129,7 +130,7 @@ def compressor(mix: np.ndarray, ratio: float, sample_rate: int) -> np.ndarray:
     """Gain per block: `ratio` dB off per dB above the mean level + 3 dB, 60 ms of inertia."""
     power = np.square(_blocks(mix)).mean(axis=(0, 2)) + 1e-9
     pole = np.exp(-BLOCK_SAMPLES / (0.06 * sample_rate))
-    level = 10 * np.log10(lfilter([1 - pole], [1, -pole], power) + 1e-9)
+    level = 10 * np.log10(np.asarray(lfilter([1 - pole], [1, -pole], power)) + 1e-9)
     sounding = level[level > level.max() - 40]
     threshold = 10 * np.log10(np.mean(10 ** (sounding / 10))) + 3
     return (10 ** (-ratio * np.maximum(level - threshold, 0) / 20)).astype(np.float32)

@@ -139,9 +139,10 @@ def render(score: Score, sample_rate: int = SAMPLE_RATE, stems: bool = True) -> 
         buses = {"mix": first}
     _add_space(buses, score, profile, sample_rate)
     if profile.low_pass_hz:
-        sections = butter(2, profile.low_pass_hz, "low", fs=sample_rate, output="sos")
+        low_pass = butter(2, profile.low_pass_hz, "low", fs=sample_rate, output="sos")
+        sections = np.asarray(low_pass, np.float32)
         for bus in buses.values():
-            bus.dry[:] = sosfilt(sections.astype(np.float32), bus.dry, axis=1)
+            bus.dry[:] = sosfilt(sections, bus.dry, axis=1)
     _finish([bus.dry for bus in buses.values()], score, profile, samples, sample_rate)
     parts = {name: bus.dry[:, :samples] for name, bus in buses.items()}
     if stems:

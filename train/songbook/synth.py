@@ -242,7 +242,7 @@ def dc_blocked(audio: np.ndarray, sample_rate: int) -> np.ndarray:
     """High-pass at 20 Hz, one pole."""
     pole = np.float32(np.exp(-2 * np.pi * 20 / sample_rate))
     one = np.array([1, -1], np.float32)
-    return lfilter(one, np.array([1, -pole], np.float32), audio).astype(np.float32)
+    return np.asarray(lfilter(one, np.array([1, -pole], np.float32), audio), np.float32)
 
 
 _Voice = Callable[[_Tone], np.ndarray]

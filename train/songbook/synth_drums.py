@@ -74,7 +74,7 @@ def band(noise: np.ndarray, low_hz: float, high_hz: float, sample_rate: int) -> 
         sections = butter(2, min(low_hz, top), "high", fs=sample_rate, output="sos")
     else:
         sections = butter(2, [low_hz, high_hz], "band", fs=sample_rate, output="sos")
-    return sosfilt(sections, noise, axis=-1)
+    return np.asarray(sosfilt(sections, noise, axis=-1))
 
 
 def _choked(hit: np.ndarray, start: float, closing: list[float], sample_rate: int) -> np.ndarray:
