@@ -10,6 +10,8 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
+from longform.errors import UserError
+
 FLOOR = 1e-5  # of a full-scale sine's magnitude: what is quieter counts as silence
 
 
@@ -72,6 +74,11 @@ def magnitudes(audio: Tensor, window: int, hop: int) -> Tensor:
 
 def band_matrix(spec: BandSpec, sample_rate: int, scale: Literal["octave", "mel"]) -> Tensor:
     """Triangular bands (bins, bands), each summing to 1 and at least one bin wide."""
+    if spec.high_hz > sample_rate / 2:
+        raise UserError(
+            f"sample_rate {sample_rate} is too low for bands up to {spec.high_hz:g} Hz; "
+            f"use at least {2 * spec.high_hz:g}"
+        )
     warp, unwarp = _SCALES[scale]
     edges = unwarp(np.linspace(warp(spec.low_hz), warp(spec.high_hz), spec.bands + 2))
     bin_hz = sample_rate / spec.window

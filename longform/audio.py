@@ -73,13 +73,16 @@ def read(
     """
     with _open(path) as file:
         start = _start_frame(file, path, start_seconds)
-        wanted = round(seconds * file.samplerate) if seconds is not None else None
-        announced = file.frames - start if wanted is None else min(wanted, file.frames - start)
-        cap = int(max_seconds * file.samplerate)
-        if announced > cap:
-            raise UserError(_too_long(path, announced / file.samplerate, max_seconds))
+        announced = file.frames - start
+        if seconds is not None:
+            announced = min(announced, round(seconds * file.samplerate))
+        if announced > max_seconds * file.samplerate:
+            raise UserError(
+                f"{path}: lasts {announced / file.samplerate:.1f} s, the limit is "
+                f"{max_seconds:g} s; cut it first"
+            )
         rate = sample_rate if sample_rate is not None else file.samplerate
-        pieces = _decoded(file, path, wanted, cap, max_seconds)
+        pieces = _decoded(file, path, announced)
         count = channels if channels is not None else file.channels
         folded = (fold(piece, count) for piece in pieces)
         samples = _joined(_resampled(folded, count, file.samplerate, rate), count)
@@ -125,13 +128,11 @@ def _start_frame(file, path: str | Path, start_seconds: float) -> int:
     return start
 
 
-def _decoded(
-    file, path: str | Path, wanted: int | None, cap: int, max_seconds: float
-) -> Iterator[np.ndarray]:
-    """Blocks of (c, t) until the wanted length, the end of the data, or the cap (an error)."""
+def _decoded(file, path: str | Path, announced: int) -> Iterator[np.ndarray]:
+    """Blocks of (c, t) until `announced` samples, and no more, or until the data end."""
     done = 0
-    while wanted is None or done < wanted:
-        count = BLOCK_FRAMES if wanted is None else min(BLOCK_FRAMES, wanted - done)
+    while done < announced:
+        count = min(BLOCK_FRAMES, announced - done)
         block = _guarded(path, lambda n=count: file.read(n, dtype="float32", always_2d=True))
         if len(block) == 0:
             return
@@ -140,8 +141,6 @@ def _decoded(
             at_seconds = (done + int(bad.argmax())) / file.samplerate
             raise UserError(f"{path}: a sample at {at_seconds:.3f} s is not a usable number")
         done += len(block)
-        if done > cap:
-            raise UserError(_too_long(path, done / file.samplerate, max_seconds))
         yield np.ascontiguousarray(block.T)
 
 
@@ -187,7 +186,3 @@ def _guarded(path: str | Path, call):
 def _reason(error: Exception) -> str:
     text = str(getattr(error, "error_string", error))
     return " ".join(text.split()).rstrip(".")
-
-
-def _too_long(path: str | Path, seconds: float, limit_seconds: float) -> str:
-    return f"{path}: lasts {seconds:.1f} s, the limit is {limit_seconds:g} s; cut it first"

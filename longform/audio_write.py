@@ -165,7 +165,7 @@ def _write_blocks(path: Path, waveform: Waveform, form: _Format, subtype: str) -
 
 def _dithered(samples: np.ndarray) -> Iterator[np.ndarray]:
     """16-bit blocks with triangular dither of +-1 step (Lipshitz 1992), seeded by content."""
-    digest = hashlib.sha256(np.ascontiguousarray(samples)).digest()
+    digest = hashlib.sha256(np.ascontiguousarray(samples).data).digest()
     rng = np.random.default_rng(int.from_bytes(digest[:8], "little"))
     for block in blocks(samples):
         noise = rng.random(block.shape, np.float32) - rng.random(block.shape, np.float32)

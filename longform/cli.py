@@ -25,7 +25,7 @@ MAX_COUNT = 64
 class _Commands(TyperGroup):
     """Turns mistakes into one line and exit code 2, and an interrupt into exit code 130."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except UserError as error:

@@ -173,7 +173,7 @@ def _tensor_facts(path: Path) -> dict[str, Any]:
     tensors = {
         clean(key): f"{kind} {list(shape)}" for key, (kind, shape) in read_shapes(path).items()
     }
-    metadata = {clean(key): clean(value) for key, value in read_metadata(path).items()}
+    metadata = {clean(key): clean(text) for key, text in sorted(read_metadata(path).items())}
     return {"file": str(path), "metadata": metadata, "tensors": tensors}
 
 

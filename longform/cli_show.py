@@ -42,7 +42,7 @@ class PlainLines:
     every_seconds: float = LINE_EVERY_SECONDS
     _stage: str = ""
     _began: float = 0.0
-    _shown: float = field(default_factory=time.monotonic)
+    _shown: float = field(default_factory=lambda: time.monotonic())
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()

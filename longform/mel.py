@@ -29,7 +29,8 @@ def mel_filters(
 
     A filter narrower than one FFT bin would be empty; it takes the bin nearest to its centre.
     """
-    edges = hz_from_mel(np.linspace(*mel_from_hz(np.array([low_hz, high_hz])), bands + 2))
+    low_mel, high_mel = mel_from_hz(np.array([low_hz, high_hz]))
+    edges = hz_from_mel(np.linspace(low_mel, high_mel, bands + 2))
     bins = np.linspace(0.0, sample_rate / 2, fft_samples // 2 + 1)
     rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
     falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
@@ -45,6 +46,9 @@ class LogMel(nn.Module):
     The power of the channels is averaged, not their samples: what is out of phase between left
     and right would cancel in a mono sum. A sine at full scale measures about 0 dB.
     """
+
+    pairs: Tensor
+    window: Tensor
 
     def __init__(
         self,
@@ -68,7 +72,10 @@ class LogMel(nn.Module):
         window = torch.hann_window(fft_samples)
         # The filters weigh squared real and imaginary parts alike, and a full-scale sine, whose
         # magnitude is half of the window's sum, comes to 1.
-        pairs = torch.as_tensor(filters, device=window.device).repeat_interleave(2, dim=1) / (window.sum() / 2) ** 2
+        pairs = (
+            torch.as_tensor(filters, device=window.device).repeat_interleave(2, dim=1)
+            / (window.sum() / 2) ** 2
+        )
         self.register_buffer("pairs", pairs.T.contiguous(), persistent=False)
         self.register_buffer("window", window, persistent=False)
 

@@ -24,12 +24,11 @@ def write_tags(path: Path, tags: Mapping[str, str]) -> None:
     texts = {_name(name): clean(str(text)) for name, text in sorted(tags.items())}
     file = _open(path)
     if _has_id3(path):
-        _write_id3(file, texts)
+        _write_id3(_tags_of(file), texts)
     else:
-        if file.tags is None:
-            file.add_tags()
+        held = _tags_of(file)
         for name, text in texts.items():
-            file.tags[name.upper()] = [text]
+            held[name.upper()] = [text]
     file.save()
 
 
@@ -71,16 +70,20 @@ def _has_id3(path: Path) -> bool:
     return path.suffix.lower() in {".wav", ".mp3"}
 
 
-def _write_id3(file: Any, texts: Mapping[str, str]) -> None:
-    from mutagen import id3
-
+def _tags_of(file: Any) -> Any:
     if file.tags is None:
         file.add_tags()
+    return file.tags
+
+
+def _write_id3(held: Any, texts: Mapping[str, str]) -> None:
+    from mutagen import id3
+
     for name, text in texts.items():
         if name in _ID3_FRAMES:
-            file.tags.add(getattr(id3, _ID3_FRAMES[name])(encoding=3, text=[text]))
+            held.add(getattr(id3, _ID3_FRAMES[name])(encoding=3, text=[text]))
         else:
-            file.tags.add(id3.TXXX(encoding=3, desc=name, text=[text]))
+            held.add(id3.TXXX(encoding=3, desc=name, text=[text]))
 
 
 def _id3_texts(frames: Any) -> list[tuple[str, str]]:

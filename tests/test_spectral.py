@@ -1,6 +1,7 @@
 """The spectral autoencoder: shapes, phase-free features, exact overlap-add, margins, linear start."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from longform.autoencoder.spectral import (
     Spectral,
     SpectralConfig,
 )
+from longform.errors import UserError
 
 TINY = SpectralConfig(
     latent_channels=8,
@@ -98,6 +100,11 @@ def test_every_band_hears_something_and_sums_to_one() -> None:
     for spec, scale in ((PITCH_BANDS, "octave"), (RHYTHM_BANDS, "mel")):
         bank = band_matrix(spec, 44100, scale)
         assert torch.allclose(bank.sum(0), torch.ones(spec.bands), atol=1e-5)
+
+
+def test_a_sample_rate_below_the_bands_is_refused() -> None:
+    with pytest.raises(UserError, match="sample_rate 8000"):
+        Spectral(replace(TINY, sample_rate=8000))
 
 
 def test_a_full_scale_sine_has_magnitude_one() -> None:

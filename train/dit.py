@@ -67,10 +67,11 @@ class DiTTrainee(Trainee):
             )
 
     def compile(self) -> None:
-        """The transformer alone: the conditioner is small and full of branches."""
+        """Block by block: all of them share one compiled body, which is made once per shape."""
         denoiser = self.networks["dit"]
         assert isinstance(denoiser, Denoiser)
-        denoiser.dit.compile()
+        for layer in denoiser.dit.transformer.layers:
+            layer.compile(dynamic=False)
 
     def draw(self, draw: Draw) -> Batch:
         rng, config = draw.rng("dit"), self.config
@@ -99,6 +100,7 @@ class DiTTrainee(Trainee):
         )
         return {"loss": flow.loss(predicted, clean, noise, time).mean()}
 
+    @torch.no_grad()
     def validate(self, networks: Mapping[str, nn.Module], step: int) -> dict[str, float]:
         """Mean loss at fixed times and noise: everything told, and without the guide."""
         if self.held_out is None:

@@ -82,6 +82,7 @@ def evaluate_autoencoder(
     count: int,
     seed: int,
     seconds: float = EXCERPT_SECONDS,
+    split: str = "test",
     on_progress: OnProgress = quiet,
 ) -> dict[str, Any]:
     """Measure the middle `seconds` of `count` test pieces; the report is ready for JSON.
@@ -89,7 +90,7 @@ def evaluate_autoencoder(
     Raises:
         UserError: the corpus has no test pieces.
     """
-    items = select_music(data, split="test", count=count, seed=seed)
+    items = select_music(data, split=split, count=count, seed=seed)
     pieces: list[dict[str, Any]] = []
     for index, item in enumerate(items):
         original = read(

@@ -7,7 +7,7 @@ from longform.audio import read
 from longform.music.theory import Key
 from longform.progress import OnProgress, Progress, quiet
 from longform.train.evaluate.clips import Clip, listen, summarise
-from longform.train.evaluate.selection import excerpt_start_seconds, select_music, style_of
+from longform.train.evaluate.selection import select_music, style_of
 
 
 def calibrate(
@@ -16,10 +16,12 @@ def calibrate(
     count: int,
     seconds: float,
     seed: int,
-    split: str = "test",
+    split: str,
     on_progress: OnProgress = quiet,
 ) -> dict[str, Any]:
-    """Listen to the middle `seconds` of real pieces as if they had been generated on request.
+    """Listen to the last `seconds` of real pieces as if they had been generated on request.
+
+    A generated clip is a whole short piece with an ending, so excerpts end where the piece ends.
 
     Raises:
         UserError: the corpus has no music in that split.
@@ -27,9 +29,8 @@ def calibrate(
     items = select_music(data, split=split, count=count, seed=seed)
     clips: list[Clip] = []
     for index, item in enumerate(items):
-        waveform = read(
-            item.path, start_seconds=excerpt_start_seconds(item.seconds, seconds), seconds=seconds
-        )
+        start = max(item.seconds - seconds, 0.0)
+        waveform = read(item.path, start_seconds=start, seconds=seconds)
         key = item.facts.get("key")
         clips.append(
             listen(

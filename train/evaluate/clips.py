@@ -10,10 +10,10 @@ import numpy as np
 from longform.audio import Waveform
 from longform.music.theory import Key
 from longform.train.evaluate.features import analysis_mono
+from longform.train.evaluate.harmony import hear_harmony
 from longform.train.evaluate.key import (
     KEYS,
     Relation,
-    hear_harmony,
     key_of_harmony,
     key_relation,
     profile_key,

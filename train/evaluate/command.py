@@ -18,9 +18,16 @@ from longform.train.evaluate.tables import (
 
 
 def autoencoder_command(
-    model: str, data: str | Path, count: int = 40, out: str | Path | None = None, seed: int = 0
+    model: str,
+    data: str | Path,
+    count: int = 40,
+    out: str | Path | None = None,
+    seed: int = 0,
+    split: str = "test",
 ) -> dict[str, Any]:
     """Reconstruct test pieces with a bundle's autoencoder; print STFT, MEL and SI-SDR.
+
+    `split` "all" takes every piece, of a corpus that nothing was trained on.
 
     Raises:
         UserError: no such model, or a corpus without test pieces.
@@ -30,7 +37,7 @@ def autoencoder_command(
 
     bundle = Bundle.load(model)
     report = {"model": model} | evaluate_autoencoder(
-        bundle.autoencoder(), data, count=count, seed=seed, on_progress=_show
+        bundle.autoencoder(), data, count=count, seed=seed, split=split, on_progress=_show
     )
     return _finish(report, autoencoder_table(report), out)
 
@@ -100,6 +107,7 @@ def calibrate_command(
     seconds: float = 47.0,
     out: str | Path | None = None,
     seed: int = 0,
+    split: str = "test",
 ) -> dict[str, Any]:
     """The estimators' own error: what `generation_command` would report of real test pieces.
 
@@ -108,7 +116,9 @@ def calibrate_command(
     """
     from longform.train.evaluate.calibration import calibrate
 
-    report = calibrate(data, count=count, seconds=seconds, seed=seed, on_progress=_show)
+    report = calibrate(
+        data, count=count, seconds=seconds, seed=seed, split=split, on_progress=_show
+    )
     return _finish(report, calibration_table(report), out)
 
 

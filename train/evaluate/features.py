@@ -1,7 +1,6 @@
 """What every estimator listens to: mono audio at one rate, spectra, mel bands, pitch saliency."""
 
 import numpy as np
-from scipy import fft
 
 from longform.audio import Waveform
 from longform.mel import mel_filters
@@ -28,7 +27,7 @@ def magnitudes(samples: np.ndarray, window_samples: int, hop_samples: int) -> np
     window *= 2 / window.sum()
     frames = np.lib.stride_tricks.sliding_window_view(padded, window_samples)[::hop_samples]
     blocks = [
-        np.abs(fft.rfft(frames[start : start + 256] * window, axis=1))
+        np.abs(np.fft.rfft(frames[start : start + 256] * window, axis=1))
         for start in range(0, len(frames), 256)
     ]
     return np.concatenate(blocks).astype(np.float32, copy=False)

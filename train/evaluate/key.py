@@ -1,9 +1,9 @@
-"""Key of a recording, estimated from what sounds, what the bass plays and where the harmony rests.
+"""Key of a recording, estimated from its chords: how long each sounds, which begins, which ends.
 
-Every one of the 24 keys is scored linearly on pitch-class features turned to its tonic, so the
-estimator knows nothing about absolute pitch. Weights were fitted on the songbook's training
-pieces (`longform.train.evaluate.fit`); the published profile of Albrecht and Shanahan (2013)
-is kept beside it as an estimator that never saw the songbook.
+Every one of the 24 keys is scored linearly on the chords as seen from its tonic, so the estimator
+knows nothing about absolute pitch. The weights were fitted on plans and training pieces of the
+songbook (`longform.train.evaluate.fit`); the published profile of Albrecht and Shanahan (2013) is
+kept beside it as an estimator that never saw the songbook.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,18 @@ import numpy as np
 
 from longform.audio import Waveform
 from longform.music.theory import Key
-from longform.train.evaluate.features import ANALYSIS_RATE_HZ, analysis_mono, pitch_saliency
+from longform.train.evaluate.features import analysis_mono
+from longform.train.evaluate.harmony import (
+    FRAME_RATE_HZ,
+    TRIADS,
+    Chords,
+    Harmony,
+    hear_harmony,
+    recognise_chords,
+)
 from longform.train.evaluate.weights import fitted_weights
 
-HOP_SAMPLES = 2205
-FRAME_RATE_HZ = ANALYSIS_RATE_HZ / HOP_SAMPLES
+EDGE_SECONDS = 2.0
 KEYS = tuple(Key(tonic, mode) for mode in ("major", "minor") for tonic in range(12))
 Relation = Literal["exact", "relative", "fifth", "parallel", "other"]
 
@@ -38,30 +45,24 @@ class KeyEstimate:
 
 def estimate_key(waveform: Waveform) -> KeyEstimate:
     """The most likely of the 24 keys; deterministic."""
-    return key_of_mono(analysis_mono(waveform))
+    return key_of_harmony(hear_harmony(analysis_mono(waveform)))
 
 
-def key_of_mono(samples: np.ndarray) -> KeyEstimate:
-    """As `estimate_key`, for mono float32 `(t,)` at the analysis rate."""
-    return key_of_harmony(hear_harmony(samples))
-
-
-def key_of_harmony(harmony: "Harmony") -> KeyEstimate:
+def key_of_harmony(harmony: Harmony) -> KeyEstimate:
     """As `estimate_key`, for what `hear_harmony` returns."""
-    if not np.any(harmony.treble):
+    if not harmony.sounds:
         return KeyEstimate(key=None, margin=0.0)
-    scores = key_scores(key_features(harmony))
+    scores = key_scores(key_features(recognise_chords(harmony)))
     order = np.argsort(scores)[::-1]
-    return KeyEstimate(
-        key=KEYS[order[0]], margin=round(float(scores[order[0]] - scores[order[1]]), 3)
-    )
+    margin = float(scores[order[0]] - scores[order[1]])
+    return KeyEstimate(key=KEYS[order[0]], margin=round(margin, 3))
 
 
-def profile_key(harmony: "Harmony") -> Key | None:
+def profile_key(harmony: Harmony) -> Key | None:
     """The key whose Albrecht-Shanahan profile correlates best with the mean chroma."""
-    chroma = (harmony.treble + harmony.bass).mean(0)
-    if not np.any(chroma):
+    if not harmony.sounds:
         return None
+    chroma = (harmony.treble + harmony.bass).mean(0)
     scores = [
         np.corrcoef(np.roll(ALBRECHT_SHANAHAN[key.mode], key.tonic), chroma)[0, 1] for key in KEYS
     ]
@@ -80,67 +81,18 @@ def key_relation(estimated: Key | None, asked: Key) -> Relation:
     return "relative" if interval == (9 if asked.mode == "major" else 3) else "other"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Harmony:
-    """Chroma `(frames, 12)` of the treble (from C3) and of the bass (below C4), `FRAME_RATE_HZ`."""
+def key_features(chords: Chords) -> np.ndarray:
+    """Features of each tonic `(12 tonics, 96)`: every row is seen from its own tonic.
 
-    treble: np.ndarray
-    bass: np.ndarray
-
-
-def hear_harmony(samples: np.ndarray) -> Harmony:
-    """Pitch classes over time; frames that are much quieter than the piece weigh less."""
-    from scipy.ndimage import median_filter
-
-    if len(samples) < ANALYSIS_RATE_HZ or float(np.abs(samples).max()) < 1e-4:
-        return Harmony(treble=np.zeros((1, 12)), bass=np.zeros((1, 12)))
-    high = pitch_saliency(samples, window_samples=8192, hop_samples=HOP_SAMPLES, low=48, high=96)
-    low = pitch_saliency(samples, window_samples=16384, hop_samples=HOP_SAMPLES, low=28, high=60)
-    # Held tones pass, drum hits do not: they last a frame or two.
-    high, low = median_filter(high, (5, 1)), median_filter(low, (5, 1))
-    return Harmony(treble=_fold(high, 48), bass=_fold(_lowest(low), 28))
-
-
-def _lowest(saliency: np.ndarray) -> np.ndarray:
-    """Each pitch weighed down by what sounds below it, so that the lowest voice remains."""
-    below = np.cumsum(saliency, axis=1) - saliency
-    return saliency * saliency / np.maximum(saliency + 2 * below, 1e-9)
-
-
-def _fold(saliency: np.ndarray, low: int) -> np.ndarray:
-    chroma = np.zeros((len(saliency), 12), dtype=np.float32)
-    for column in range(saliency.shape[1]):
-        chroma[:, (low + column) % 12] += saliency[:, column]
-    return chroma
-
-
-def key_features(harmony: Harmony) -> np.ndarray:
-    """Features of each tonic `(12 tonics, features)`: every row is seen from its own tonic.
-
-    Mean treble and bass, the share of time in which each pitch class leads, the first and the last
-    seconds, and how long each of the 24 triads sounds.
+    The share of time of each triad, its square root, and the triads of the first and of the last
+    `EDGE_SECONDS`. Shares are the mean of the decoded path and of its likelihoods.
     """
-    treble, bass = _unit(harmony.treble), _unit(harmony.bass)
-    sounding = harmony.treble.sum(1) > 0.05 * np.percentile(harmony.treble.sum(1), 95)
-    if not sounding.any():
-        sounding[:] = True
-    treble, bass = treble[sounding], bass[sounding]
-    edge = int(3 * FRAME_RATE_HZ)
-    triads = _triad_shares(treble, bass)
-    parts = [
-        treble.mean(0),
-        np.sqrt(treble).mean(0),
-        bass.mean(0),
-        _leader(bass),
-        bass[:edge].mean(0),
-        bass[-edge:].mean(0),
-        treble[-edge:].mean(0),
-        triads[:12],
-        triads[12:],
-    ]
-    return np.stack(
-        [np.concatenate([np.roll(part, -tonic) for part in parts]) for tonic in range(12)]
-    )
+    decoded = 0.5 * (chords.shares + np.eye(TRIADS)[chords.path])
+    edge = max(int(EDGE_SECONDS * FRAME_RATE_HZ), 1)
+    whole = decoded.mean(0)
+    parts = [whole, np.sqrt(whole), decoded[:edge].mean(0), decoded[-edge:].mean(0)]
+    stacked = np.stack(parts).reshape(len(parts), 2, 12)  # parts, mode of the triad, root
+    return np.stack([np.roll(stacked, -tonic, axis=2).ravel() for tonic in range(12)])
 
 
 def key_scores(features: np.ndarray) -> np.ndarray:
@@ -149,26 +101,3 @@ def key_scores(features: np.ndarray) -> np.ndarray:
     return np.concatenate(
         [features @ weights["key_major"], features @ weights["key_minor"] + weights["key_bias"]]
     )
-
-
-def _unit(chroma: np.ndarray) -> np.ndarray:
-    return chroma / np.maximum(chroma.sum(1, keepdims=True), 1e-6)
-
-
-def _leader(chroma: np.ndarray) -> np.ndarray:
-    return np.bincount(chroma.argmax(1), minlength=12) / len(chroma)
-
-
-def _triad_shares(treble: np.ndarray, bass: np.ndarray) -> np.ndarray:
-    """Share of time of each major, then minor triad `(24,)`: soft assignment over half a second."""
-    from scipy.ndimage import uniform_filter1d
-
-    chroma = uniform_filter1d(treble + 0.5 * bass, int(FRAME_RATE_HZ / 2), axis=0)
-    templates = np.zeros((24, 12))
-    for root in range(12):
-        templates[root, [root, (root + 4) % 12, (root + 7) % 12]] = 1
-        templates[12 + root, [root, (root + 3) % 12, (root + 7) % 12]] = 1
-    fit = chroma @ templates.T + 0.5 * np.tile(uniform_filter1d(bass, 5, axis=0), 2)
-    fit = fit / np.maximum(chroma.sum(1, keepdims=True), 1e-6)
-    soft = np.exp(12 * (fit - fit.max(1, keepdims=True)))
-    return (soft / soft.sum(1, keepdims=True)).mean(0)

@@ -14,7 +14,9 @@ SHORTEST_SECONDS = 10.0
 
 
 def select_music(data: str | Path, *, split: str, count: int, seed: int) -> "list[Item]":
-    """Up to `count` pieces of music of a split, evenly over the styles, the same for the same seed.
+    """Up to `count` pieces of music, evenly over the styles, the same for the same seed.
+
+    `split` is "train", "validation", "test" or, for a corpus that nothing was trained on, "all".
 
     Raises:
         UserError: the corpus has no music in that split.
@@ -23,7 +25,7 @@ def select_music(data: str | Path, *, split: str, count: int, seed: int) -> "lis
 
     items = [
         item
-        for item in scan(data, split=split)
+        for item in scan(data, split=None if split == "all" else split)
         if item.facts["kind"] == "music" and item.seconds >= SHORTEST_SECONDS
     ]
     if not items:

@@ -22,8 +22,9 @@ class SignalFacts:
         silent: half or more of the 50 ms frames lie under `SILENT_DB`.
         clipped: there is a run of `CLIP_RUN_SAMPLES` samples at or beyond ±`CLIP_LEVEL`.
         static: broadband noise that does not move: the median spectral flatness (200 Hz to 8 kHz,
-            sounding frames) exceeds `STATIC_FLATNESS` (white noise 0.56, music under 0.1) and the
-            level of the median band swings by less than `STATIC_SWING_DB` (standard deviation).
+            sounding frames) exceeds `STATIC_FLATNESS` (white noise 0.56, songbook music up to
+            0.13), and the level of the median band swings by less than `STATIC_SWING_DB`
+            (standard deviation; white noise 1 dB, songbook music 7 dB and more).
         correlation: of left and right over everything; 1 mono, 0 unrelated, -1 opposed.
         side_db: energy of (L-R)/2 relative to (L+R)/2.
         bass_correlation: of left and right below 150 Hz; negative bass vanishes in mono.
@@ -134,7 +135,7 @@ def _noisiness(mono: np.ndarray) -> tuple[float, float]:
 def _below(pair: np.ndarray, hz: float, rate_hz: int) -> np.ndarray:
     from scipy.signal import butter, sosfilt
 
-    return sosfilt(butter(4, hz, fs=rate_hz, output="sos"), pair, axis=1)
+    return np.asarray(sosfilt(butter(4, hz, fs=rate_hz, output="sos"), pair, axis=1))
 
 
 def _correlation(left: np.ndarray, right: np.ndarray) -> float:

@@ -22,8 +22,11 @@ CELL_SECONDS = 1.0
 NOVELTY_CELLS = 16
 """Side of the checkerboard kernel: 8 s of before against 8 s of after."""
 
-SEAM_RATIO = 3.0
-"""A seam stands out this many times as far as the 99.9th percentile of the piece itself."""
+SEAM_RATIO = 16.0
+"""A seam stands out this many times as far as the 99.9th percentile of the piece itself.
+
+Of 73 songbook pieces none does: their sharpest attack measures 15.4, nine tenths stay below 6.2.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +76,7 @@ def structure_cells(samples: np.ndarray) -> np.ndarray:
     hop = 2205
     per_cell = int(CELL_SECONDS * ANALYSIS_RATE_HZ / hop)
     mel = log_mel(samples, window_samples=4096, hop_samples=hop, bands=40)
-    cepstra = fft.dct(mel, axis=1, norm="ortho")[:, :14].astype(np.float32)
+    cepstra = np.asarray(fft.dct(mel, axis=1, norm="ortho"), dtype=np.float32)[:, :14]
     pitch = pitch_saliency(samples, window_samples=8192, hop_samples=hop, low=48, high=96)
     chroma = np.sqrt(pitch.reshape(len(pitch), -1, 12).sum(1))
     frames = min(len(cepstra), len(chroma))

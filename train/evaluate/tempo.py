@@ -8,7 +8,6 @@ are equivariant in time: only ratios of lags enter, plus a broad prior over temp
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft
 from scipy.ndimage import uniform_filter1d
 
 from longform.audio import Waveform
@@ -43,7 +42,7 @@ def tempo_of_mono(samples: np.ndarray) -> TempoEstimate:
     scores = tempo_scores(correlation)
     best = int(np.argmax(scores))
     bpm = _refined(CANDIDATES_BPM[best], correlation.mean(0))
-    clarity = float(np.clip(_read(correlation.mean(0), np.array([_lag(bpm)]))[0], 0, 1))
+    clarity = float(np.clip(_read(correlation.mean(0), _lag(np.array([bpm])))[0], 0, 1))
     return TempoEstimate(bpm=round(bpm, 2), clarity=round(clarity, 3))
 
 
@@ -71,8 +70,8 @@ def onset_autocorrelation(samples: np.ndarray) -> np.ndarray:
     local = uniform_filter1d(envelopes, int(0.8 * ANALYSIS_RATE_HZ / HOP_SAMPLES), axis=1)
     envelopes = np.maximum(envelopes - local, 0)
     envelopes = envelopes - envelopes.mean(1, keepdims=True)
-    power = np.abs(fft.rfft(envelopes, n=2 * envelopes.shape[1], axis=1)) ** 2
-    correlation = fft.irfft(power, axis=1)[:, : envelopes.shape[1]]
+    power = np.abs(np.fft.rfft(envelopes, n=2 * envelopes.shape[1], axis=1)) ** 2
+    correlation = np.fft.irfft(power, axis=1)[:, : envelopes.shape[1]]
     correlation = correlation / np.maximum(correlation[:, :1], 1e-9)
     kept = correlation[:, :_LAGS]
     return np.pad(kept, ((0, 0), (0, _LAGS - kept.shape[1]))).astype(np.float32)
@@ -103,7 +102,8 @@ RATIOS = (1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4, 1, 4 / 3, 3 / 2, 2, 3, 4, 6, 8, 12,
 _LAGS = int(20 * ANALYSIS_RATE_HZ / HOP_SAMPLES)
 
 
-def _lag(bpm: float | np.ndarray) -> float | np.ndarray:
+def _lag(bpm: np.ndarray) -> np.ndarray:
+    """Frames between beats."""
     return 60 / bpm * ANALYSIS_RATE_HZ / HOP_SAMPLES
 
 

@@ -9,7 +9,10 @@ import numpy as np
 
 @cache
 def fitted_weights() -> dict[str, np.ndarray]:
-    """Weight vectors by name: `tempo`, `key_major`, `key_minor`, and the scalar `key_bias`."""
+    """Weight vectors by name.
+
+    `tempo`; `chord_major`, `chord_minor` and the scalar `chord_bias`; the same three of `key`.
+    """
     text = files("longform.train.evaluate").joinpath("estimators.json").read_text("utf-8")
     return {
         name: np.asarray(value, dtype=np.float64)
