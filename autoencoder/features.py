@@ -27,10 +27,13 @@ class BandSpec:
 
 
 class LogBands(nn.Module):
-    """Audio (b, c, t) -> features (b, f, n): pitch bands on a semitone-like scale, rhythm bands on mel.
+    """Audio (b, c, t) -> features (b, f, n): pitch bands on an octave scale, rhythm bands on mel.
 
     Frames are centred on equal parts of each latent frame, zeros stand beyond the ends.
     """
+
+    pitch_bank: Tensor
+    rhythm_bank: Tensor
 
     def __init__(
         self, pitch: BandSpec, rhythm: BandSpec, sample_rate: int, hop_samples: int
@@ -40,7 +43,9 @@ class LogBands(nn.Module):
         self.register_buffer(
             "pitch_bank", band_matrix(pitch, sample_rate, "octave"), persistent=False
         )
-        self.register_buffer("rhythm_bank", band_matrix(rhythm, sample_rate, "mel"), persistent=False)
+        self.register_buffer(
+            "rhythm_bank", band_matrix(rhythm, sample_rate, "mel"), persistent=False
+        )
 
     def width(self, channels: int) -> int:
         """Features per latent frame."""

@@ -1,11 +1,11 @@
-"""The spectral autoencoder of `mini`: log-magnitudes in, a slow latent between, an inverse STFT out.
+"""The spectral autoencoder of `mini`: log-magnitudes in, a slow latent, an inverse STFT out.
 
-The latent keeps what a listener hears (magnitudes: finely spaced bands for pitch, quickly spaced ones
-for rhythm) and drops the phase, which a denoiser would otherwise have to model; the decoder makes a
-phase of its own. Fixed transforms stand at both ends, linear paths start from the principal components
-of real audio and stay there, and ConvNeXt blocks (Liu et al. 2022, arXiv 2201.03545) learn what they
-miss at the slow rate.
-The inverse-STFT head follows Vocos (Siuzdak 2023, arXiv 2306.00814).
+The latent keeps what a listener hears (magnitudes: finely spaced bands for pitch, quickly spaced
+ones for rhythm) and drops the phase, which a denoiser would otherwise have to model; the decoder
+makes a phase of its own. Fixed transforms stand at both ends, linear paths start from the principal
+components of real audio and stay there, and ConvNeXt blocks (Liu et al. 2022, arXiv 2201.03545)
+learn what they miss at the slow rate. The inverse-STFT head follows Vocos (Siuzdak 2023, arXiv
+2306.00814).
 """
 
 import math
@@ -26,7 +26,7 @@ BINS = HEAD_WINDOW // 2 + 1
 
 @dataclass(frozen=True, kw_only=True)
 class SpectralConfig:
-    """Sizes of the spectral autoencoder; `decoder_rates` are frames per latent of the three stages."""
+    """Sizes of the spectral autoencoder; `decoder_rates` are frames per latent of each stage."""
 
     sample_rate: int = 44100
     channels: int = 2
@@ -66,6 +66,8 @@ def _stack(width: int, depth: int, config: SpectralConfig) -> nn.Sequential:
 class SpectralEncoder(nn.Module):
     """Band features (b, f, n) -> mean and log-deviation, each (b, f, d)."""
 
+    feature_mean: Tensor
+
     def __init__(self, config: SpectralConfig, features: int) -> None:
         super().__init__()
         d, width = config.latent_channels, config.encoder_width
@@ -86,7 +88,7 @@ class SpectralEncoder(nn.Module):
 
 
 class SpectralDecoder(nn.Module):
-    """Latents (b, f, d) -> log-magnitude and phase vector of the inverse STFT at the fastest rate."""
+    """Latents (b, f, d) -> log-magnitude and phase vector of the inverse STFT."""
 
     def __init__(self, config: SpectralConfig) -> None:
         super().__init__()
@@ -128,6 +130,9 @@ class SpectralDecoder(nn.Module):
 
 class Spectral(nn.Module):
     """The whole autoencoder; see `longform.autoencoder.interface.Autoencoder` for the contract."""
+
+    head_window: Tensor
+    rotation: Tensor
 
     def __init__(self, config: SpectralConfig) -> None:
         super().__init__()
@@ -193,9 +198,7 @@ class Spectral(nn.Module):
         cosine, sine = (part[:, :BINS] for part in self.rotation)
         turns = torch.arange(frames, device=real.device) % 4
         cosine, sine = cosine[turns], sine[turns]
-        spectrum = torch.complex(
-            real * cosine - imaginary * sine, real * sine + imaginary * cosine
-        )
+        spectrum = torch.complex(real * cosine - imaginary * sine, real * sine + imaginary * cosine)
         blocks = torch.fft.irfft(spectrum, n=HEAD_WINDOW, dim=-1) * self.head_window
         envelope = self.head_window.square().expand(1, 1, frames, HEAD_WINDOW)
         return _overlap_add(blocks) / _overlap_add(envelope)
@@ -258,12 +261,10 @@ def _pad_to_hop(audio: Tensor, hop_samples: int) -> Tensor:
 
 
 def _overlap_add(blocks: Tensor) -> Tensor:
-    """Windows (b, c, f, 4*hop) a hop apart -> samples (b, c, f*hop), centred; linear in the input."""
+    """Windows (b, c, f, 4*hop) a hop apart -> samples (b, c, f*hop), centred; linear."""
     frames = blocks.shape[2]
     parts = rearrange(blocks, "b c f (q h) -> q b c f h", q=HEAD_WINDOW // HEAD_HOP)
-    total = sum(
-        functional.pad(part, (0, 0, q, len(parts) - 1 - q)) for q, part in enumerate(parts)
-    )
+    total = sum(functional.pad(part, (0, 0, q, len(parts) - 1 - q)) for q, part in enumerate(parts))
     assert isinstance(total, Tensor)
     side = (HEAD_WINDOW - HEAD_HOP) // 2
     return total.flatten(2)[..., side : side + frames * HEAD_HOP]

@@ -60,7 +60,8 @@ def _plain(q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None) -> Tensor:
 
 def _flash(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     try:
-        from flash_attn import flash_attn_func  # a bare `import flash_attn` can be an empty package
+        # A bare `import flash_attn` can be an empty package.
+        from flash_attn import flash_attn_func  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise UserError(
             "attention 'flash' needs the flash-attn package: pip install 'longform[flash]', "

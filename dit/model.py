@@ -36,8 +36,8 @@ class Transformer(nn.Module):
             self.memory_tokens = nn.Parameter(torch.randn(config.memory_tokens, config.width))
         if config.global_mode == "adaln":
             self.global_cond_embedder = _mlp(config.width, config.width, 6 * config.width, True)
-            nn.init.zeros_(self.global_cond_embedder[2].weight)
-            nn.init.zeros_(self.global_cond_embedder[2].bias)
+            for parameter in self.global_cond_embedder[2].parameters():
+                nn.init.zeros_(parameter)
 
     def forward(
         self,

@@ -15,7 +15,7 @@ _HOMES = {"Pipeline": "pipeline", "UserError": "errors", "Waveform": "audio"}
 
 
 def __getattr__(name: str) -> Any:
-    """Public names load on first use, so that `import longform` and `longform --help` stay quick."""
+    """Public names load on first use, so that `import longform` and `--help` stay quick."""
     if name not in _HOMES:
         raise AttributeError(f"module 'longform' has no attribute {name!r}")
     return getattr(import_module(f"longform.{_HOMES[name]}"), name)

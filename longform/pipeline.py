@@ -58,7 +58,9 @@ class Pipeline:
         cast(torch.nn.Module, self.autoencoder).to(self.device)
 
     @classmethod
-    def from_pretrained(cls, name_or_dir: str | Path = "mini", device: str | None = None) -> "Pipeline":
+    def from_pretrained(
+        cls, name_or_dir: str | Path = "mini", device: str | None = None
+    ) -> "Pipeline":
         """Load a bundle by name (`mini` comes with the package) or from a folder.
 
         Raises:
@@ -66,7 +68,9 @@ class Pipeline:
         """
         return cls(Bundle.load(name_or_dir), device)
 
-    def generate(self, prompt: str, *, on_progress: OnProgress = quiet, **settings: Any) -> Waveform:
+    def generate(
+        self, prompt: str, *, on_progress: OnProgress = quiet, **settings: Any
+    ) -> Waveform:
         """Make one piece; `settings` are the fields of `Request`.
 
         Returns:
@@ -76,7 +80,7 @@ class Pipeline:
 
     @torch.inference_mode()
     def run(self, request: Request, item: int = 0, on_progress: OnProgress = quiet) -> Result:
-        """Make item number `item` of a request; items of one request differ in their noise and plan."""
+        """Make item number `item` of a request; items differ in their noise and their plan."""
         settings = self._settle(request)
         timings: dict[str, float] = {}
         plan = self._plan(request, settings["seconds"], item)
@@ -116,10 +120,12 @@ class Pipeline:
         if latents.dim() != 2 or latents.shape[0] != self.autoencoder.latent_channels:
             raise UserError(
                 f"latents of shape {tuple(latents.shape)} do not fit model {self.bundle.name!r}, "
-                f"which has {self.autoencoder.latent_channels} channels: use the model that made them"
+                f"which has {self.autoencoder.latent_channels} channels: use the one that made them"
             )
         return self._decode(
-            latents[None].to(self.device), latents.shape[1] / self.autoencoder.latent_rate_hz, on_progress
+            latents[None].to(self.device),
+            latents.shape[1] / self.autoencoder.latent_rate_hz,
+            on_progress,
         )
 
     def _settle(self, request: Request) -> dict[str, Any]:
@@ -153,14 +159,10 @@ class Pipeline:
         """The prompt's condition and the one that guidance pushes away from."""
         wanted = self.conditioner(self._prompts(request.prompt, request, plan, seconds))
         if request.negative:
-            return wanted, self.conditioner(
-                self._prompts(request.negative, request, plan, seconds)
-            )
+            return wanted, self.conditioner(self._prompts(request.negative, request, plan, seconds))
         return wanted, self.conditioner.null(wanted)
 
-    def _prompts(
-        self, text: str, request: Request, plan: Plan | None, seconds: float
-    ) -> Prompts:
+    def _prompts(self, text: str, request: Request, plan: Plan | None, seconds: float) -> Prompts:
         ids, mask = (part.to(self.device) for part in self.tokenizer([text]))
         words = read_prompt(request.prompt)
         bpm = plan.tempo_bpm if plan else request.bpm or words.bpm

@@ -264,3 +264,12 @@ def test_guide_windows_join_to_the_whole_and_before_the_start_is_silence() -> No
     parts = [guide(plan, 100, 10.0, start) for start in (0.0, 10.0, 20.0)]
     np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-4)
     assert not guide(plan, 10, 10.0, -1.0).any()
+
+
+def test_a_frame_that_falls_a_rounding_error_before_a_bar_line_has_the_last_beats_chord() -> None:
+    """(bars - bar) * metre can round up to metre itself."""
+    plan = draw_plan(style="house", seconds=60, seed=0, bpm=120)
+    for offset in (-1e-12, -1e-11, -1e-10, -4e-10):
+        start = 7 * plan.bar_seconds + offset
+        drawn = guide(plan, 1, 1e12, start)
+        assert drawn[0, GUIDE_FEATURES["bass"]].sum() == 1

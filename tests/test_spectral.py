@@ -1,4 +1,4 @@
-"""The spectral autoencoder: shapes, phase-free features, exact overlap-add, margins, linear start."""
+"""The spectral autoencoder: shapes, features, exact overlap-add, margins, linear start."""
 
 import math
 from dataclasses import replace
@@ -45,7 +45,7 @@ def test_lengths_that_are_no_multiple_of_the_hop_are_padded(network: Spectral) -
 
 
 def test_head_gives_back_the_signal_whose_spectrum_it_is_given(network: Spectral) -> None:
-    """With the true STFT (its phase counted from the bin's own turning), the head is the identity."""
+    """With the true STFT (phase counted from the bin's own turning), the head is the identity."""
     audio = torch.randn(1, 2, 4 * 4096)
     side = (HEAD_WINDOW - HEAD_HOP) // 2
     frames = torch.nn.functional.pad(audio, (side, side)).unfold(-1, HEAD_WINDOW, HEAD_HOP)
@@ -67,7 +67,7 @@ def test_a_steady_tone_at_a_bin_centre_needs_no_turning_vector() -> None:
 
 
 def test_margins_cover_the_receptive_field(network: Spectral) -> None:
-    """A change of one latent, or of one latent's samples, reaches no further than the margins say."""
+    """A change of one latent, or of one latent's samples, stays within the margins."""
     frames, middle = 61, 30
     latents = torch.randn(1, 8, frames)
     changed = latents.clone()
@@ -97,8 +97,10 @@ def test_features_forget_the_phase_but_keep_pitch_and_level() -> None:
 
 
 def test_every_band_hears_something_and_sums_to_one() -> None:
-    for spec, scale in ((PITCH_BANDS, "octave"), (RHYTHM_BANDS, "mel")):
-        bank = band_matrix(spec, 44100, scale)
+    for spec, bank in (
+        (PITCH_BANDS, band_matrix(PITCH_BANDS, 44100, "octave")),
+        (RHYTHM_BANDS, band_matrix(RHYTHM_BANDS, 44100, "mel")),
+    ):
         assert torch.allclose(bank.sum(0), torch.ones(spec.bands), atol=1e-5)
 
 

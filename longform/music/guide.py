@@ -51,9 +51,9 @@ def guide(plan: Plan, frames: int, rate_hz: float, start_seconds: float = 0.0) -
         angle = 2 * np.pi * (phase % 1.0)
         features[:, GUIDE_FEATURES[name]] = np.stack([np.sin(angle), np.cos(angle)], axis=1)
     features[:, GUIDE_FEATURES["section"].start :] = rows[:, 1:]
-    features[:, GUIDE_FEATURES["chord"].start : GUIDE_FEATURES["bass"].stop] = _chord_rows(plan)[
-        bar, ((bars - bar) * plan.metre + 1e-9).astype(int)
-    ]
+    beat = np.minimum(((bars - bar) * plan.metre + 1e-9).astype(int), plan.metre - 1)
+    chords = _chord_rows(plan)[bar, beat]
+    features[:, GUIDE_FEATURES["chord"].start : GUIDE_FEATURES["bass"].stop] = chords
     drawn = np.zeros((frames, GUIDE_CHANNELS), np.float32)
     drawn[sounding] = features
     return drawn

@@ -35,6 +35,7 @@ from latent_denoiser import WINDOW_SAMPLES, Piece, generate, train
 from torch import Tensor
 
 from longform.audio import Waveform, read
+from longform.errors import UserError
 from longform.music import STYLES, Plan, draw_plan
 from longform.train.dataset import Item
 from longform.train.evaluate.clips import MIREX_WEIGHTS
@@ -172,16 +173,18 @@ def _options() -> argparse.Namespace:
 
 
 def gather(options: argparse.Namespace) -> Bench:
-    """Read the pieces, styles in turn, as long as they fit into the hours; the first always does.
+    """Read whole pieces, styles in turn, those that still fit into the hours.
 
     Held-out excerpts are the middles of pieces of the test and validation splits.
     """
     items = select_music(options.corpus, split="train", count=10**9, seed=0)
     pieces, left = [], options.hours * 3600
     for item in items:
-        if item.seconds <= left or not pieces:
+        if item.seconds <= left:
             pieces.append(_piece(item, 0.0, None))
             left -= item.seconds
+    if not pieces:
+        raise UserError(f"--hours {options.hours:g}: no piece of {options.corpus} is that short")
     unseen = [
         item
         for split in ("test", "validation")

@@ -27,9 +27,9 @@ MANNERS: dict[str, Manner] = ELECTRONIC_MANNERS | ACOUSTIC_MANNERS
 
 def plays(manner: Manner, family: str) -> tuple[str, ...]:
     """The ways in which a family may play in a style."""
-    return manner.plays.get(family, _DEFAULT_PLAYS[family])
+    return manner.plays.get(family) or _DEFAULT_PLAYS[family]
 
 
 def voices(manner: Manner, family: str) -> tuple[tuple[str, str], ...]:
     """(name, voice) choices of a family in a style."""
-    return manner.voices.get(family, _DEFAULT_VOICES[family])
+    return manner.voices.get(family) or _DEFAULT_VOICES[family]
