@@ -1,4 +1,4 @@
-"""The pipeline on a model of random weights: lengths, seeds, plans, and what reaches the denoiser."""
+"""The pipeline on a model of random weights: lengths, seeds, plans, what the denoiser is told."""
 
 from pathlib import Path
 
