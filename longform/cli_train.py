@@ -20,6 +20,9 @@ SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="key=value over the file, such as run.steps=100.")
 ]
 DataArgument = Annotated[Path, typer.Argument(help="A corpus folder.")]
+SplitOption = Annotated[
+    str, typer.Option(help="train, validation, test, or all: of a corpus never trained on.")
+]
 ReportOption = Annotated[Path | None, typer.Option("-o", "--out", help="Where the report goes.")]
 SeedOption = Annotated[int, typer.Option(help="Same seed, same result.")]
 
@@ -126,12 +129,29 @@ def eval_autoencoder(
     count: Annotated[int, typer.Option(help="How many test pieces.")] = 40,
     out: ReportOption = None,
     seed: SeedOption = 0,
+    split: SplitOption = "test",
 ) -> None:
     """Reconstruct test pieces: STFT, MEL and SI-SDR."""
     with training_extra():
         from longform.train.evaluate.command import autoencoder_command
 
-        autoencoder_command(model, data, count, out, seed)
+        autoencoder_command(model, data, count, out, seed, split)
+
+
+@eval_app.command("calibrate")
+def eval_calibrate(
+    data: DataArgument,
+    count: Annotated[int, typer.Option(help="How many pieces.")] = 60,
+    seconds: Annotated[float, typer.Option(help="Length of each excerpt, the last of it.")] = 47.0,
+    out: ReportOption = None,
+    seed: SeedOption = 0,
+    split: SplitOption = "test",
+) -> None:
+    """Measure the estimators themselves: tempo and key of real pieces against the truth."""
+    with training_extra():
+        from longform.train.evaluate.command import calibrate_command
+
+        calibrate_command(data, count, seconds, out, seed, split)
 
 
 @eval_app.command("generation")
