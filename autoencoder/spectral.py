@@ -22,6 +22,7 @@ from longform.autoencoder.features import BandSpec, LogBands
 
 HEAD_WINDOW, HEAD_HOP = 2048, 512
 BINS = HEAD_WINDOW // 2 + 1
+LOUDEST = 6.5  # log-magnitude of a bin; a full-scale sine has log(512) = 6.24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +182,7 @@ class Spectral(nn.Module):
     def decode(self, latents: Tensor) -> Tensor:
         """Latents (b, d, f) -> audio (b, c, f * hop)."""
         log_magnitude, (real, imaginary) = self.decoder(latents.transpose(1, 2))
-        magnitude = torch.exp(log_magnitude.clamp(max=8.0))
+        magnitude = torch.exp(log_magnitude.clamp(max=LOUDEST))
         gain = magnitude * torch.rsqrt(real.square() + imaginary.square() + 1e-8)
         return self._inverse_stft(real * gain, imaginary * gain)
 

@@ -119,6 +119,14 @@ def test_an_item_alone_equals_the_item_in_a_batch(sampler: str) -> None:
     assert (batch[0] - batch[1]).abs().max() > 0.1
 
 
+def test_stochastic_samplers_give_each_item_noise_of_its_own() -> None:
+    noise = item_noise(1, 0, (4, 16)).expand(3, -1, -1)
+    settings = {"sampler": "dpmpp-2m-sde", "steps": 6, **RANGE}
+    rows = solve(wavy, noise, seeds=[(1, 0), (1, 1), (1, 0)], **settings)
+    assert torch.equal(rows[0], rows[2])
+    assert (rows[0] - rows[1]).abs().max() > 0.1
+
+
 def test_noise_depends_on_seed_item_and_step_alone() -> None:
     torch.manual_seed(1)
     first = item_noise(3, 2, (4, 50))
