@@ -5,17 +5,19 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from longform import cli_show
 from longform.audio import Waveform, info, read
 from longform.checkpoint import load_tensors, save_tensors
 from longform.cli import run
+from longform.dit.model import DiT
 from longform.progress import Progress
 from longform.request import Request, slug
 from longform.tags import read_tags
@@ -199,15 +201,15 @@ def test_an_unwritable_folder_is_refused_before_anything_is_loaded(
 def test_an_interrupt_is_one_line_code_130_and_leaves_nothing(
     call: Call, model_folder: Path, tmp_path: Path
 ) -> None:
-    call("generate", "x", "--model", model_folder, "--seconds", "1", "-o", "warm.wav")
-    Path("warm.wav").unlink()
-    timer = threading.Timer(1.0, signal.raise_signal, [signal.SIGINT])
-    timer.start()
-    code, out, err = call(
-        *("generate", "x", "--model", model_folder, "--steps", "500", "-o", "a.wav"),
-        *("--seconds", "285", "--guidance", "3"),
-    )
-    timer.join()
+    def press(module: nn.Module, _: object) -> None:
+        if isinstance(module, DiT):
+            signal.raise_signal(signal.SIGINT)
+
+    hook = register_module_forward_pre_hook(press)
+    try:
+        code, out, err = call("generate", "x", "--model", model_folder, "-o", "a.wav")
+    finally:
+        hook.remove()
     assert (code, out) == (130, "") and "interrupted" in err and "Traceback" not in err
     assert not list(tmp_path.iterdir())
 

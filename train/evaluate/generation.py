@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from longform.audio import Waveform
+from longform.audio import Waveform, read
 from longform.progress import OnProgress, Progress, quiet
 from longform.train.evaluate.clips import Clip, listen, summarise
 from longform.train.evaluate.prompts import TestPrompt
@@ -32,6 +32,8 @@ def generate_clips(
 ) -> tuple[list[Clip], list[Path], list[float]]:
     """One clip per prompt, prompt i with seed `seed + i`, written to `folder` as 16-bit FLAC.
 
+    What is judged is the file, as a user would get it: what would clip has been turned down.
+
     Returns the clips, their files and the seconds that each took to generate. What a prompt leaves
     open is judged against what the pipeline says that it chose.
     """
@@ -45,7 +47,7 @@ def generate_clips(
         asked = with_facts(prompt, facts)
         clips.append(
             listen(
-                waveform,
+                read(path),
                 name=prompt.text,
                 style=asked.style,
                 asked_bpm=asked.tempo_bpm,
