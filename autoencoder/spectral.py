@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from longform.autoencoder.bottleneck import Posterior
 from longform.autoencoder.features import BandSpec, LogBands
+from longform.autoencoder.interface import pad_to_hop
 
 HEAD_WINDOW, HEAD_HOP = 2048, 512
 BINS = HEAD_WINDOW // 2 + 1
@@ -174,7 +175,7 @@ class Spectral(nn.Module):
     def encode(self, audio: Tensor) -> Posterior:
         """Audio (b, c, t) -> posterior over latents (b, d, f), f = ceil(t / hop)."""
         with torch.no_grad():
-            features = self.features(_pad_to_hop(audio, self.hop_samples))
+            features = self.features(pad_to_hop(audio, self.hop_samples))
         mean, log_deviation = self.encoder(features)
         std = torch.exp(log_deviation.clamp(-8.0, 2.0) - 3.0)
         return Posterior(mean.transpose(1, 2), std.transpose(1, 2))
@@ -216,7 +217,7 @@ class Spectral(nn.Module):
         """
         inputs, targets = [], []
         for audio in batches:
-            audio = _pad_to_hop(audio.float(), self.hop_samples)
+            audio = pad_to_hop(audio.float(), self.hop_samples)
             inputs.append(self.features(audio).flatten(0, 1))
             targets.append(self._head_log_magnitude(audio).flatten(0, 1))
         features, logs = torch.cat(inputs).double(), torch.cat(targets).double()
@@ -255,10 +256,6 @@ def _rotation() -> Tensor:
     cosine = torch.tensor([1.0, 0.0, -1.0, 0.0])[quarter]
     sine = torch.tensor([0.0, 1.0, 0.0, -1.0])[quarter]
     return torch.stack([cosine, sine])
-
-
-def _pad_to_hop(audio: Tensor, hop_samples: int) -> Tensor:
-    return functional.pad(audio, (0, -audio.shape[-1] % hop_samples))
 
 
 def _overlap_add(blocks: Tensor) -> Tensor:
