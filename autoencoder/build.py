@@ -9,7 +9,7 @@ from longform.autoencoder.interface import Autoencoder
 from longform.config import from_mapping
 from longform.errors import UserError
 
-KINDS = ("spectral", "oobleck")
+KINDS = ("spectral", "oobleck", "same")
 
 
 def build(kind: str, config: Mapping[str, Any]) -> nn.Module:
@@ -26,6 +26,11 @@ def build(kind: str, config: Mapping[str, Any]) -> nn.Module:
         from longform.autoencoder.oobleck import Oobleck
 
         return Oobleck(from_mapping(OobleckConfig, dict(config), where))
+    if kind == "same":
+        from longform.autoencoder.config import SameConfig
+        from longform.autoencoder.same import Same
+
+        return Same(from_mapping(SameConfig, dict(config), where))
     if kind == "spectral":
         from longform.autoencoder.spectral import Spectral, SpectralConfig
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from longform.errors import UserError
+from longform.mel import mel_edges_hz, unit_bands
 
 FLOOR = 1e-5  # of a full-scale sine's magnitude: what is quieter counts as silence
 
@@ -84,22 +85,8 @@ def band_matrix(spec: BandSpec, sample_rate: int, scale: Literal["octave", "mel"
             f"sample_rate {sample_rate} is too low for bands up to {spec.high_hz:g} Hz; "
             f"use at least {2 * spec.high_hz:g}"
         )
-    warp, unwarp = _SCALES[scale]
-    edges = unwarp(np.linspace(warp(spec.low_hz), warp(spec.high_hz), spec.bands + 2))
-    bin_hz = sample_rate / spec.window
-    bins = np.arange(spec.window // 2 + 1)[:, None] * bin_hz
-    centre = edges[1:-1]
-    below = np.maximum(centre - edges[:-2], bin_hz)
-    above = np.maximum(edges[2:] - centre, bin_hz)
-    rising, falling = (bins - centre + below) / below, (centre + above - bins) / above
-    bank = np.minimum(rising, falling).clip(min=0.0)
-    return torch.from_numpy((bank / bank.sum(0, keepdims=True)).astype(np.float32))
-
-
-_SCALES = {
-    "octave": (np.log2, np.exp2),
-    "mel": (
-        lambda hz: 2595.0 * np.log10(1.0 + hz / 700.0),
-        lambda mel: 700.0 * (10.0 ** (mel / 2595.0) - 1.0),
-    ),
-}
+    if scale == "mel":
+        edges = mel_edges_hz(spec.bands, spec.low_hz, spec.high_hz)
+    else:
+        edges = np.exp2(np.linspace(np.log2(spec.low_hz), np.log2(spec.high_hz), spec.bands + 2))
+    return unit_bands(edges, sample_rate=sample_rate, fft_samples=spec.window)

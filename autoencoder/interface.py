@@ -22,7 +22,8 @@ class Autoencoder(Protocol):
     `encode_margin_frames` and `decode_margin_frames` bound the receptive field on either side, in
     latent frames: audio further than the margin from a latent frame does not change that frame
     when encoding, and latents further than the margin from a hop do not change its samples when
-    decoding. Windowed coding (`longform.autoencoder.tiled`) is exact because of them.
+    decoding. Windowed coding (`longform.autoencoder.tiled`) is exact because of them, and because
+    windows begin at multiples of `align_frames` latent frames.
     """
 
     sample_rate: int
@@ -31,6 +32,7 @@ class Autoencoder(Protocol):
     latent_channels: int
     encode_margin_frames: int
     decode_margin_frames: int
+    align_frames: int
 
     @property
     def latent_rate_hz(self) -> float:

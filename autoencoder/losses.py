@@ -5,7 +5,6 @@ Everything spectral is computed in float32 outside autocast. Two spectral losses
 resolutions and one stereo view per step, for machines on which the full sum is the largest cost.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from longform.autoencoder.stft import stft_magnitude
 from longform.errors import UserError
+from longform.mel import unit_mel_bands
 
 MEL_FLOOR = 1e-5
 
@@ -86,7 +86,8 @@ class SampledSTFTLoss(nn.Module):
         self.mel_weight = mel_weight
         for size in self.fft_sizes:
             self.register_buffer(f"window_{size}", torch.hann_window(size), persistent=False)
-            bank = mel_filterbank(size, max(1, size * 5 // 32), sample_rate)
+            bands = max(1, size * 5 // 32)
+            bank = unit_mel_bands(sample_rate=sample_rate, fft_samples=size, bands=bands)
             self.register_buffer(f"mel_{size}", bank, persistent=False)
 
     def forward(self, prediction: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
@@ -120,23 +121,6 @@ def stereo_view(audio: Tensor, mid_side: bool) -> Tensor:
     if mid_side and audio.shape[1] == 2:
         return torch.stack((audio[:, 0] + audio[:, 1], audio[:, 0] - audio[:, 1]))
     return audio.transpose(0, 1).contiguous()
-
-
-def mel_filterbank(fft_size: int, bands: int, sample_rate: int) -> Tensor:
-    """Triangles of equal area on the mel scale (2595 log10(1 + f/700)): (fft_size/2 + 1, bands).
-
-    A band narrower than the spacing of the bins takes its share of the two nearest ones, so no
-    band is empty.
-    """
-    bins_hz = torch.linspace(0, sample_rate / 2, fft_size // 2 + 1, dtype=torch.float64)
-    top = 2595 * math.log10(1 + sample_rate / 2 / 700)
-    edges_hz = 700 * (10 ** (torch.linspace(0, top, bands + 2, dtype=torch.float64) / 2595) - 1)
-    spacing = sample_rate / fft_size
-    low, centre, high = edges_hz[:-2], edges_hz[1:-1], edges_hz[2:]
-    rising = (bins_hz[:, None] - centre) / (centre - low).clamp(min=spacing) + 1
-    falling = (centre - bins_hz[:, None]) / (high - centre).clamp(min=spacing) + 1
-    weights = torch.minimum(rising, falling).clamp(min=0)
-    return (weights / weights.sum(dim=0)).float()
 
 
 def scale_invariant_sdr_db(prediction: Tensor, target: Tensor) -> Tensor:

@@ -20,6 +20,8 @@ DILATIONS = (1, 3, 9)
 class Oobleck(nn.Module):
     """Waveform VAE; follows `longform.autoencoder.interface.Autoencoder`."""
 
+    align_frames = 1
+
     def __init__(self, config: OobleckConfig) -> None:
         super().__init__()
         self.config = config
@@ -170,14 +172,14 @@ class WeightNormConv(nn.Module):
         self.kernel, self.stride, self.padding, self.dilation = shape[2], stride, padding, dilation
         bound = 1 / math.sqrt(shape[1] * shape[2])
         self.weight_v = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
-        self.weight_g = nn.Parameter(_norm(self.weight_v.detach()))
+        self.weight_g = nn.Parameter(slice_norm(self.weight_v.detach()))
         self.bias = nn.Parameter(torch.empty(bias).uniform_(-bound, bound)) if bias else None
 
     def effective_weight(self) -> Tensor:
         """The weight of the convolution."""
         if "weight" in self._parameters:
             return self.get_parameter("weight")
-        return self.weight_v * (self.weight_g / _norm(self.weight_v))
+        return self.weight_v * (self.weight_g / slice_norm(self.weight_v))
 
     def fold(self) -> None:
         """Keep the product instead of its factors; a second call changes nothing."""
@@ -254,5 +256,6 @@ def _widths(config: OobleckConfig) -> list[int]:
     return [config.channels * multiplier for multiplier in (1, *config.multipliers)]
 
 
-def _norm(weight: Tensor) -> Tensor:
+def slice_norm(weight: Tensor) -> Tensor:
+    """The norm of each slice of dimension 0, (n, 1, 1)."""
     return weight.flatten(1).norm(dim=1)[:, None, None]

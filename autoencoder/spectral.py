@@ -5,11 +5,10 @@ ones for rhythm) and drops the phase, which a denoiser would otherwise have to m
 makes a phase of its own. Fixed transforms stand at both ends, linear paths start from the principal
 components of real audio and stay there, and ConvNeXt blocks (Liu et al. 2022, arXiv 2201.03545)
 learn what they miss at the slow rate. The inverse-STFT head follows Vocos (Siuzdak 2023, arXiv
-2306.00814).
+2306.00814); beside it, a bank of tones keeps pitches in tune (`longform.autoencoder.tones`).
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -20,15 +19,23 @@ from torch.nn import functional
 from longform.autoencoder.bottleneck import Posterior
 from longform.autoencoder.features import BandSpec, LogBands
 from longform.autoencoder.interface import pad_to_hop
+from longform.autoencoder.tones import PERIOD_FRAMES, QUIETEST, ToneBank
 
 HEAD_WINDOW, HEAD_HOP = 2048, 512
 BINS = HEAD_WINDOW // 2 + 1
+MOST_NOISE = 3.0  # log-deviation; beyond it nothing of the own phase is left
+TUNED_HZ = (900.0, 4000.0)
 LOUDEST = 6.5  # log-magnitude of a bin; a full-scale sine has log(512) = 6.24
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpectralConfig:
-    """Sizes of the spectral autoencoder; `decoder_rates` are frames per latent of each stage."""
+    """Sizes of the spectral autoencoder; `decoder_rates` are frames per latent of each stage.
+
+    `tones` is the number of pitches of the tone bank, from A0 upwards in semitones; 0 is none.
+    With `noise`, the decoder says of every bin how far its phase is chance; where the tones sound
+    it always is, so that nothing out of tune sounds beside them.
+    """
 
     sample_rate: int = 44100
     channels: int = 2
@@ -41,6 +48,8 @@ class SpectralConfig:
     decoder_rates: tuple[int, ...] = (1, 4, 8)
     expansion: int = 3
     kernel: int = 7
+    tones: int = 0
+    noise: bool = False
 
 
 class ConvNeXtBlock(nn.Module):
@@ -89,12 +98,27 @@ class SpectralEncoder(nn.Module):
         return self.linear(centred).float() + correction.float(), log_deviation.float()
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """What a decoder asks of the head, r frames a latent and BINS bins (n) a frame.
+
+    Log-magnitudes (b, c, f*r, n); phase vectors (2, b, c, f*r, n) of any length; log-amplitudes of
+    the tones (b, c, f*r, tones); log-deviations of the noise on unit phase vectors (b, c, f*r, n).
+    """
+
+    log_magnitude: Tensor
+    phase: Tensor
+    tones: Tensor | None
+    noise: Tensor | None
+
+
 class SpectralDecoder(nn.Module):
-    """Latents (b, f, d) -> log-magnitude and phase vector of the inverse STFT."""
+    """Latents (b, f, d) -> what the head sounds."""
 
     def __init__(self, config: SpectralConfig) -> None:
         super().__init__()
         self.channels, self.rates = config.channels, config.decoder_rates
+        self.tones, self.has_noise = config.tones, config.noise
         self.linear = nn.Linear(
             config.latent_channels, self.rates[-1] * config.channels * BINS
         ).requires_grad_(False)
@@ -115,19 +139,45 @@ class SpectralDecoder(nn.Module):
         self.phase = nn.Linear(width, 2 * config.channels * BINS)
         nn.init.zeros_(self.magnitude.weight)
         nn.init.zeros_(self.magnitude.bias)
+        if config.tones:
+            tones = config.channels * config.tones
+            self.tone_linear = nn.Linear(config.latent_channels, self.rates[-1] * tones)
+            self.tone_linear.requires_grad_(False)
+            self.tone = nn.Linear(width, tones)
+            nn.init.zeros_(self.tone_linear.weight)
+            nn.init.constant_(self.tone_linear.bias, QUIETEST)
+            nn.init.zeros_(self.tone.weight)
+            nn.init.zeros_(self.tone.bias)
 
-    def forward(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        if config.noise:
+            self.noise = nn.Linear(width, config.channels * BINS)
+            nn.init.zeros_(self.noise.weight)
+            nn.init.zeros_(self.noise.bias)
+
+    def forward(self, latents: Tensor) -> Drawn:
+        """What the head sounds for latents (b, f, d)."""
         x = self.stages[0](self.stem(latents))
         for i, lift in enumerate(self.raises):
             factor = self.rates[i + 1] // self.rates[i]
             x = self.stages[i + 1](rearrange(lift(x), "b f (r w) -> b (f r) w", r=factor))
         x = self.norm(x)
-        base = rearrange(self.linear(latents), "b f (r n) -> b (f r) n", r=self.rates[-1])
-        log_magnitude = rearrange(
-            base.float() + self.magnitude(x).float(), "b f (c n) -> b c f n", c=self.channels
-        )
+        log_magnitude = self._sum(self.linear(latents), self.magnitude(x))
         phase = rearrange(self.phase(x).float(), "b f (p c n) -> p b c f n", p=2, c=self.channels)
-        return log_magnitude, phase
+        return Drawn(
+            log_magnitude=log_magnitude,
+            phase=phase,
+            tones=self._sum(self.tone_linear(latents), self.tone(x)) if self.tones else None,
+            noise=self._frames(self.noise(x)) if self.has_noise else None,
+        )
+
+    def _frames(self, x: Tensor) -> Tensor:
+        """(b, f, c*n) -> (b, c, f, n) float32."""
+        return rearrange(x.float(), "b f (c n) -> b c f n", c=self.channels)
+
+    def _sum(self, base: Tensor, correction: Tensor) -> Tensor:
+        """Linear path (b, f, r*c*n) plus correction (b, f*r, c*n) -> (b, c, f*r, n)."""
+        base = rearrange(base, "b f (r n) -> b (f r) n", r=self.rates[-1])
+        return self._frames(base.float() + correction.float())
 
 
 class Spectral(nn.Module):
@@ -135,6 +185,8 @@ class Spectral(nn.Module):
 
     head_window: Tensor
     rotation: Tensor
+    chance: Tensor
+    least_noise: Tensor
 
     def __init__(self, config: SpectralConfig) -> None:
         super().__init__()
@@ -142,12 +194,19 @@ class Spectral(nn.Module):
         self.config = config
         self.sample_rate, self.channels = config.sample_rate, config.channels
         self.hop_samples, self.latent_channels = config.hop_samples, config.latent_channels
+        self.align_frames = PERIOD_FRAMES if config.tones or config.noise else 1
         self.features = LogBands(PITCH_BANDS, RHYTHM_BANDS, config.sample_rate, config.hop_samples)
         self.encoder = SpectralEncoder(config, self.features.width(config.channels))
         self.decoder = SpectralDecoder(config)
         window = torch.hann_window(HEAD_WINDOW)
         self.register_buffer("head_window", window, persistent=False)
         self.register_buffer("rotation", _rotation(), persistent=False)
+        if config.tones:
+            self.bank = ToneBank(config.tones, config.sample_rate, config.hop_samples, window)
+        if config.noise:
+            frames = PERIOD_FRAMES * config.decoder_rates[-1]
+            self.register_buffer("chance", _chance(frames), persistent=False)
+            self.register_buffer("least_noise", _least_noise(config), persistent=False)
 
     @property
     def latent_rate_hz(self) -> float:
@@ -182,18 +241,28 @@ class Spectral(nn.Module):
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents (b, d, f) -> audio (b, c, f * hop)."""
-        log_magnitude, (real, imaginary) = self.decoder(latents.transpose(1, 2))
-        magnitude = torch.exp(log_magnitude.clamp(max=LOUDEST))
-        gain = magnitude * torch.rsqrt(real.square() + imaginary.square() + 1e-8)
-        return self._inverse_stft(real * gain, imaginary * gain)
+        drawn = self.decoder(latents.transpose(1, 2))
+        real, imaginary = drawn.phase
+        gain = torch.rsqrt(real.square() + imaginary.square() + 1e-8)
+        if drawn.noise is not None:
+            turns = torch.arange(real.shape[2], device=real.device) % len(self.chance)
+            deviation = torch.maximum(drawn.noise, self.least_noise).clamp(max=MOST_NOISE).exp()
+            real = real * gain + deviation * self.chance[turns, 0]
+            imaginary = imaginary * gain + deviation * self.chance[turns, 1]
+            gain = torch.rsqrt(real.square() + imaginary.square() + 1e-8)
+        gain = gain * torch.exp(drawn.log_magnitude.clamp(max=LOUDEST))
+        blocks = self._blocks(real * gain, imaginary * gain)
+        if drawn.tones is not None:
+            blocks = blocks + self.bank(drawn.tones, HEAD_HOP)
+        return self._join(blocks)
 
     def forward(self, audio: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Posterior]:
         """Audio (b, c, t) -> reconstruction from a sampled latent, and the posterior."""
         posterior = self.encode(audio)
         return self.decode(posterior.sample(noise)), posterior
 
-    def _inverse_stft(self, real: Tensor, imaginary: Tensor) -> Tensor:
-        """Overlap-add of frames centred at (n + 1/2) hops, exact window-envelope normalisation."""
+    def _blocks(self, real: Tensor, imaginary: Tensor) -> Tensor:
+        """Spectra (b, c, f, n) of windowed frames, hops apart -> those frames (b, c, f, w)."""
         frames = real.shape[2]
         # Bin k of frame n is referred to the phase that bin's centre frequency has there, so that a
         # steady tone asks for a slowly turning vector instead of a fast one: multiply by i^(k n).
@@ -201,49 +270,12 @@ class Spectral(nn.Module):
         turns = torch.arange(frames, device=real.device) % 4
         cosine, sine = cosine[turns], sine[turns]
         spectrum = torch.complex(real * cosine - imaginary * sine, real * sine + imaginary * cosine)
-        blocks = torch.fft.irfft(spectrum, n=HEAD_WINDOW, dim=-1) * self.head_window
-        envelope = self.head_window.square().expand(1, 1, frames, HEAD_WINDOW)
-        return _overlap_add(blocks) / _overlap_add(envelope)
+        return torch.fft.irfft(spectrum, n=HEAD_WINDOW, dim=-1)
 
-    @torch.no_grad()
-    def initialise_from_data(self, batches: Iterable[Tensor]) -> float:
-        """Start both linear paths from data: principal components in, least squares out.
-
-        Args:
-            batches: audio batches (b, c, t); some minutes of varied audio are enough.
-
-        Returns:
-            The share of the band features' variance that the latents keep.
-        """
-        inputs, targets = [], []
-        for audio in batches:
-            audio = pad_to_hop(audio.float(), self.hop_samples)
-            inputs.append(self.features(audio).flatten(0, 1))
-            targets.append(self._head_log_magnitude(audio).flatten(0, 1))
-        features, logs = torch.cat(inputs).double(), torch.cat(targets).double()
-        mean = features.mean(0)
-        covariance = torch.cov((features - mean).T)
-        variances, directions = torch.linalg.eigh(covariance)
-        kept = directions[:, -self.latent_channels :].flip(1)
-        scale = variances[-self.latent_channels :].mean().sqrt()
-        latents = (features - mean) @ kept / scale
-        design = torch.cat([latents, torch.ones_like(latents[:, :1])], dim=1)
-        ridge = 1e-3 * len(design) * torch.eye(design.shape[1], dtype=torch.double)
-        solution = torch.linalg.solve(design.T @ design + ridge, design.T @ logs)
-        self.encoder.feature_mean.copy_(mean)
-        self.encoder.linear.weight.copy_((kept / scale).T)
-        self.decoder.linear.weight.copy_(solution[:-1].T)
-        self.decoder.linear.bias.copy_(solution[-1])
-        return float(variances[-self.latent_channels :].sum() / variances.sum())
-
-    def _head_log_magnitude(self, audio: Tensor) -> Tensor:
-        """The log-magnitudes (b, f, r*c*n) that the head would need to rebuild `audio`."""
-        side = (HEAD_WINDOW - HEAD_HOP) // 2
-        frames = functional.pad(audio, (side, side)).unfold(-1, HEAD_WINDOW, HEAD_HOP)
-        spectrum = torch.fft.rfft(frames * self.head_window)
-        return rearrange(
-            torch.log(spectrum.abs() + 1e-4), "b c (f r) n -> b f (r c n)", r=self.decoder.rates[-1]
-        )
+    def _join(self, blocks: Tensor) -> Tensor:
+        """Overlap-add of frames centred at (n + 1/2) hops, exact window-envelope normalisation."""
+        envelope = self.head_window.square().expand(1, 1, blocks.shape[2], HEAD_WINDOW)
+        return _overlap_add(blocks * self.head_window) / _overlap_add(envelope)
 
 
 PITCH_BANDS = BandSpec(window=8192, hop=2048, low_hz=27.5, high_hz=3520.0, bands=112)
@@ -256,6 +288,18 @@ def _rotation() -> Tensor:
     cosine = torch.tensor([1.0, 0.0, -1.0, 0.0])[quarter]
     sine = torch.tensor([0.0, 1.0, 0.0, -1.0])[quarter]
     return torch.stack([cosine, sine])
+
+
+def _chance(frames: int) -> Tensor:
+    """The same standard normal numbers (frames, 2, bins) for ever: what is heard as noise."""
+    return torch.randn(frames, 2, BINS, generator=torch.Generator().manual_seed(0))
+
+
+def _least_noise(config: SpectralConfig) -> Tensor:
+    """Log-deviation (bins,) that the noise has at least: 1 below `TUNED_HZ`, falling above."""
+    hz = torch.arange(BINS) * config.sample_rate / HEAD_WINDOW
+    low, high = TUNED_HZ
+    return 1.0 - 9.0 * ((hz - low) / (high - low)).clamp(0, 1)
 
 
 def _overlap_add(blocks: Tensor) -> Tensor:

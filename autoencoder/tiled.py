@@ -30,9 +30,8 @@ def encode_windowed(
         UserError: `window_frames` is below 1.
     """
     hop, device = autoencoder.hop_samples, _device(autoencoder, audio)
-    windows = list(
-        _windows(frames_of(audio.shape[-1], hop), window_frames, autoencoder.encode_margin_frames)
-    )
+    frames, margin = frames_of(audio.shape[-1], hop), autoencoder.encode_margin_frames
+    windows = list(_windows(frames, window_frames, margin, autoencoder.align_frames))
     means, deviations = [], []
     for done, window in enumerate(windows):
         piece = audio[..., window.first * hop : window.last * hop].to(device)
@@ -55,7 +54,8 @@ def decode_windowed(
         UserError: `window_frames` is below 1.
     """
     hop, device = autoencoder.hop_samples, _device(autoencoder, latents)
-    windows = list(_windows(latents.shape[-1], window_frames, autoencoder.decode_margin_frames))
+    frames, margin = latents.shape[-1], autoencoder.decode_margin_frames
+    windows = list(_windows(frames, window_frames, margin, autoencoder.align_frames))
     audio = latents.new_empty(len(latents), autoencoder.channels, latents.shape[-1] * hop)
     for done, window in enumerate(windows):
         piece = autoencoder.decode(latents[..., window.first : window.last].to(device))
@@ -80,12 +80,15 @@ class _Window:
         return slice(self.start - self.first, self.stop - self.first)
 
 
-def _windows(frames: int, window_frames: int, margin_frames: int) -> Iterator[_Window]:
+def _windows(
+    frames: int, window_frames: int, margin_frames: int, align_frames: int
+) -> Iterator[_Window]:
     if window_frames < 1:
         raise UserError(f"window_frames must be at least 1, got {window_frames}")
     for start in range(0, frames, window_frames):
         stop = min(start + window_frames, frames)
-        first, last = max(0, start - margin_frames), min(frames, stop + margin_frames)
+        first = max(0, start - margin_frames) // align_frames * align_frames
+        last = min(frames, stop + margin_frames)
         yield _Window(start, stop, first, last)
 
 

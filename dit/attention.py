@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from longform.dit.config import DiTConfig
 from longform.dit.norms import make_head_norm
-from longform.dit.rope import rotate
 from longform.errors import UserError
+from longform.nn.rope import rotate
 
 Implementation = Literal["sdpa", "flash"]
 
@@ -77,13 +77,18 @@ def _flash(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention over the frames, rotary positions, optional query-key norm."""
+    """Multi-head self-attention over the frames, rotary positions, optional query-key norm.
+
+    Differential attention subtracts a second map with queries and keys of its own, over the same
+    values: attend(q, k, v) - attend(q2, k2, v). Unlike arXiv 2410.05258, eq. 1, it has no lambda.
+    """
 
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
         self.heads = config.heads
+        self.parts = 5 if config.differential else 3  # q | k | v | q2 | k2
         self.implementation: Implementation = config.attention
-        self.to_qkv = nn.Linear(config.width, 3 * config.width, bias=False)
+        self.to_qkv = nn.Linear(config.width, self.parts * config.width, bias=False)
         self.to_out = nn.Linear(config.width, config.width, bias=False)
         self.q_norm = make_head_norm(config.qk_norm, config.head_width)
         self.k_norm = make_head_norm(config.qk_norm, config.head_width)
@@ -91,11 +96,19 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor, angles: Tensor) -> Tensor:
         """x (b, n, width), angles (n, rotary_width / 2) -> (b, n, width)."""
-        q, k, v = rearrange(self.to_qkv(x), "b n (s h k) -> s b h n k", s=3, h=self.heads)
+        q, k, v, *second = rearrange(
+            self.to_qkv(x), "b n (s h k) -> s b h n k", s=self.parts, h=self.heads
+        )
+        mixed = self._attend(q, k, v, angles)
+        if second:
+            q2, k2 = second
+            mixed = mixed - self._attend(q2, k2, v, angles)
+        return self.to_out(rearrange(mixed, "b h n k -> b n (h k)"))
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, angles: Tensor) -> Tensor:
         q = rotate(self.q_norm(q), angles)
         k = rotate(self.k_norm(k), angles)
-        mixed = attention(q, k, v, implementation=self.implementation)
-        return self.to_out(rearrange(mixed, "b h n k -> b n (h k)"))
+        return attention(q, k, v, implementation=self.implementation)
 
 
 class CrossAttention(nn.Module):
@@ -105,20 +118,27 @@ class CrossAttention(nn.Module):
         super().__init__()
         self.heads = config.heads
         self.kv_heads = config.kv_heads
+        self.maps = 2 if config.differential else 1  # q | q2 and k | k2 | v
         kv_width = config.kv_heads * config.head_width
-        self.to_q = nn.Linear(config.width, config.width, bias=False)
-        self.to_kv = nn.Linear(config.cond_token_width, 2 * kv_width, bias=False)
+        self.to_q = nn.Linear(config.width, self.maps * config.width, bias=False)
+        self.to_kv = nn.Linear(config.cross_width, (self.maps + 1) * kv_width, bias=False)
         self.to_out = nn.Linear(config.width, config.width, bias=False)
         self.q_norm = make_head_norm(config.qk_norm, config.head_width)
         self.k_norm = make_head_norm(config.qk_norm, config.head_width)
         nn.init.zeros_(self.to_out.weight)
 
     def forward(self, x: Tensor, context: Tensor, mask: Tensor | None) -> Tensor:
-        """x (b, n, width), context (b, m, cond_token_width), mask (b, m) -> (b, n, width)."""
-        q = rearrange(self.to_q(x), "b n (h k) -> b h n k", h=self.heads)
-        k, v = rearrange(self.to_kv(context), "b m (s h k) -> s b h m k", s=2, h=self.kv_heads)
-        group = self.heads // self.kv_heads
-        k = self.k_norm(k).repeat_interleave(group, dim=1)
-        v = v.repeat_interleave(group, dim=1)
-        mixed = attention(self.q_norm(q), k, v, mask)
+        """x (b, n, width), context (b, m, cross_width), mask (b, m) -> (b, n, width)."""
+        queries = rearrange(self.to_q(x), "b n (s h k) -> s b h n k", s=self.maps, h=self.heads)
+        *keys, v = rearrange(
+            self.to_kv(context), "b m (s h k) -> s b h m k", s=self.maps + 1, h=self.kv_heads
+        )
+        v = v.repeat_interleave(self.heads // self.kv_heads, dim=1)
+        mixed = self._attend(queries[0], keys[0], v, mask)
+        if self.maps == 2:
+            mixed = mixed - self._attend(queries[1], keys[1], v, mask)
         return self.to_out(rearrange(mixed, "b h n k -> b n (h k)"))
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        k = self.k_norm(k).repeat_interleave(self.heads // self.kv_heads, dim=1)
+        return attention(self.q_norm(q), k, v, mask)

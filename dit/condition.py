@@ -1,5 +1,6 @@
 """What the denoiser is told, as tensors."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,12 +17,21 @@ class Condition:
         token_mask: (b, n), True where a token counts; None when all do
         global_: global vector, (b, global_width)
         guide: features aligned with the frames, (b, f, guide_channels), or None
+        prepend: tokens in front of the frames, (b, p, prepend_width), or None
+        concat: features beside the latents, (b, f, concat_channels), or None
+        local: features that every block hears, (b, f, local_channels), or None
     """
 
     tokens: Tensor
     token_mask: Tensor | None
     global_: Tensor
     guide: Tensor | None = None
+    prepend: Tensor | None = None
+    concat: Tensor | None = None
+    local: Tensor | None = None
+
+
+_OPTIONAL = ("guide", "prepend", "concat", "local")
 
 
 def join(first: Condition, second: Condition) -> Condition:
@@ -32,10 +42,12 @@ def join(first: Condition, second: Condition) -> Condition:
         length = max(a.shape[1], b.shape[1])
         mask = torch.cat([_padded(_mask(first), length), _padded(_mask(second), length)])
         a, b = (F.pad(x, (0, 0, 0, length - x.shape[1])) for x in (a, b))
-    guide = None
-    if first.guide is not None and second.guide is not None:
-        guide = torch.cat([first.guide, second.guide])
-    return Condition(torch.cat([a, b]), mask, torch.cat([first.global_, second.global_]), guide)
+    return Condition(
+        torch.cat([a, b]),
+        mask,
+        torch.cat([first.global_, second.global_]),
+        **_each(first, second, lambda x, y: torch.cat([x, y])),
+    )
 
 
 def choose(use_second: Tensor, first: Condition, second: Condition) -> Condition:
@@ -44,16 +56,25 @@ def choose(use_second: Tensor, first: Condition, second: Condition) -> Condition
     def pick(a: Tensor, b: Tensor) -> Tensor:
         return torch.where(use_second.view(-1, *[1] * (a.dim() - 1)), b, a)
 
-    assert (first.guide is None) == (second.guide is None)
-    guide = None
-    if first.guide is not None and second.guide is not None:
-        guide = pick(first.guide, second.guide)
     return Condition(
         pick(first.tokens, second.tokens),
         first.token_mask,
         pick(first.global_, second.global_),
-        guide,
+        **_each(first, second, pick),
     )
+
+
+def _each(
+    first: Condition, second: Condition, combine: Callable[[Tensor, Tensor], Tensor]
+) -> dict[str, Tensor]:
+    """The optional parts, combined; both conditions must have the same ones."""
+    combined = {}
+    for name in _OPTIONAL:
+        a, b = getattr(first, name), getattr(second, name)
+        assert (a is None) == (b is None), f"one condition has {name}, the other has not"
+        if a is not None:
+            combined[name] = combine(a, b)
+    return combined
 
 
 def _mask(condition: Condition) -> Tensor:

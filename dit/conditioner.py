@@ -1,14 +1,15 @@
 """Prompts become conditions: text, timing, musical controls and the time-aligned guide."""
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from longform.dit.condition import Condition
-from longform.dit.config import ConditionerConfig
+from longform.dit.config import ConditionerConfig, GuideFeature
 from longform.dit.features import NumberEmbedding, position_features
 
 __all__ = ["Condition", "Conditioner", "Prompts"]
@@ -33,6 +34,9 @@ class Prompts:
         metre: beats per bar 1..16, (b,), -1 where absent
         guide: (b, frames, feature_channels), or None
         guide_mask: which guide features are given, (b, features); None when all are
+        known: latents to keep, of the denoiser, (b, frames, d), for models trained to inpaint
+        known_mask: which frames of them to keep, (b, frames)
+        numbers: further numbers that a model of the family may be told, (b,) each
     """
 
     text: Tensor | None
@@ -45,6 +49,9 @@ class Prompts:
     metre: Tensor | None = None
     guide: Tensor | None = None
     guide_mask: Tensor | None = None
+    known: Tensor | None = None
+    known_mask: Tensor | None = None
+    numbers: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Controls(nn.Module):
@@ -117,6 +124,20 @@ class Conditioner(nn.Module):
         if self.config.mask_text:
             shown = F.pad(mask, (0, row.shape[1] - text.shape[1]), value=True)
         return Condition(row, shown, torch.cat(parts, dim=-1), self._guide(prompts))
+
+    @property
+    def guide_features(self) -> tuple[GuideFeature, ...]:
+        """Features of a guide that it reads."""
+        return self.config.guide_features
+
+    @property
+    def reads_controls(self) -> bool:
+        """Whether tempo, key and metre reach the denoiser as anything but words."""
+        return self.config.controls
+
+    def unwanted(self, prompts: Prompts) -> Condition:
+        """The condition of a negative prompt."""
+        return self(prompts)
 
     def null(self, condition: Condition, *, keep_guide: bool = False) -> Condition:
         """The unconditional branch of guidance, and what condition dropout puts in training.

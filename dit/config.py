@@ -3,37 +3,64 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from longform.dit.time_shift import TimeShift
 from longform.errors import UserError
 
 POSITION_CHANNELS = 20
 """Channels of `longform.dit.features.position_features`."""
 
 
+Objective = Literal["v", "rectified_flow", "rf_denoiser"]
+"""What the network predicts; "rf_denoiser" is a rectified flow post-trained for few steps."""
+FeatureKind = Literal["learned", "expo"]
+"""Fourier features of random frequencies, or of fixed, exponentially spaced ones."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DiTConfig:
     """One transformer for the whole family; the defaults are Stable Audio 2.0 (arXiv 2404.10301).
 
-    `cross_heads` None gives the reference's grouping: `cond_token_width / head_width` key-value
-    heads. `rotary_width` is how many of each head's channels rotate. `guide_channels` 0 means that
-    no time-aligned guide is read.
+    `project_tokens` widens the condition tokens to `width` before the blocks attend to them.
+    `cross_heads` None gives the reference's grouping: as many key-value heads as head widths fit
+    into the tokens. `rotary_width` is how many of each head's channels rotate.
+
+    Inputs that are absent at 0: `prepend_width` (tokens in front of the frames), `concat_channels`
+    (beside the latents), `local_channels` (heard by every block, frame by frame) and
+    `guide_channels` (added to the input tokens once).
+
+    `timestep_features` have random frequencies ("learned") or fixed, exponentially spaced ones
+    ("expo"); with `timestep_log_snr` they describe log((1 - t) / t) in place of t. `time_shift` is
+    how flows space the times of sampling.
     """
 
+    objective: Objective = "v"
     io_channels: int = 64
+    patch_size: int = 1
     width: int = 1536
     depth: int = 24
     heads: int = 24
     cond_token_width: int = 768
+    project_tokens: bool = False
     cross_heads: int | None = None
     global_width: int = 1536
     global_mode: Literal["prepend", "adaln"] = "prepend"
+    prepend_width: int = 0
+    concat_channels: int = 0
+    local_channels: int = 0
+    guide_channels: int = 0
     norm: Literal["layer", "rms"] = "layer"
-    qk_norm: Literal["layer", "rms"] | None = None
+    qk_norm: Literal["layer", "rms", "l2"] | None = None
+    differential: bool = False
     ff_width: int = 6144
+    ff_gated: bool = True
+    ff_out_bias: bool = True
     rotary_width: int = 32
     rotary_base: float = 10_000.0
     memory_tokens: int = 0
-    guide_channels: int = 0
     timestep_frequencies: int = 128
+    timestep_features: FeatureKind = "learned"
+    timestep_log_snr: bool = False
+    time_shift: TimeShift | None = None
     attention: Literal["sdpa", "flash"] = "sdpa"
 
     def __post_init__(self) -> None:
@@ -43,24 +70,31 @@ class DiTConfig:
             raise UserError(
                 f"rotary_width {self.rotary_width} must be even and at most {self.head_width}"
             )
-        if self.cross_heads is None and self.cond_token_width % self.head_width:
+        if self.cross_heads is None and self.cross_width % self.head_width:
             raise UserError(
-                f"cond_token_width {self.cond_token_width} is not a multiple of the head width "
+                f"cond_token_width {self.cross_width} is not a multiple of the head width "
                 f"{self.head_width}; give cross_heads"
             )
         if self.heads % self.kv_heads:
             raise UserError(f"heads {self.heads} is not a multiple of cross_heads {self.kv_heads}")
+        if self.timestep_log_snr and self.objective == "v":
+            raise UserError("timestep_log_snr describes a flow; the objective is 'v'")
 
     @property
     def head_width(self) -> int:
         return self.width // self.heads
 
     @property
+    def cross_width(self) -> int:
+        """Width of the condition tokens as the blocks see them."""
+        return self.width if self.project_tokens else self.cond_token_width
+
+    @property
     def kv_heads(self) -> int:
         """Key-value heads of the cross-attention."""
         if self.cross_heads is not None:
             return self.cross_heads
-        return self.cond_token_width // self.head_width
+        return self.cross_width // self.head_width
 
 
 @dataclass(frozen=True, kw_only=True)

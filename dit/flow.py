@@ -1,7 +1,12 @@
-"""The v-objective: path, target, conversions, time steps and loss (no network in sight).
+"""Objectives: path, target, conversions, time steps and loss (no network in sight).
 
-x_t = alpha x_0 + sigma eps, alpha = cos(pi t / 2), sigma = sin(pi t / 2), t from 0 (clean) to 1;
-v = alpha eps - sigma x_0 (arXiv 2202.00512, section 4 and appendix D).
+x_t = alpha x_0 + sigma eps, t from 0 (clean) to 1 (noise); the network predicts v = a eps - b x_0:
+
+    v                            alpha = cos(pi t / 2), sigma = sin(pi t / 2), a = alpha, b = sigma
+                                 (arXiv 2202.00512, section 4 and appendix D)
+    rectified_flow, rf_denoiser  alpha = 1 - t, sigma = t, a = b = 1 (arXiv 2209.03003, eq. 1)
+
+On both a alpha + b sigma = 1, hence x_0 = a x_t - sigma v and eps = b x_t + alpha v.
 """
 
 import math
@@ -10,43 +15,56 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from longform.dit.config import Objective
 
-def alpha_sigma(time: Tensor) -> tuple[Tensor, Tensor]:
+
+def alpha_sigma(time: Tensor, objective: Objective = "v") -> tuple[Tensor, Tensor]:
     """Share of signal and of noise at `time`, in float32 whatever the autocast."""
-    angle = time.float() * (math.pi / 2)
-    return angle.cos(), angle.sin()
+    if objective == "v":
+        angle = time.float() * (math.pi / 2)
+        return angle.cos(), angle.sin()
+    return 1 - time.float(), time.float()
+
+
+def _rates(time: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
+    """a and b of v = a eps - b x_0."""
+    if objective == "v":
+        return alpha_sigma(time)
+    return torch.ones_like(time).float(), torch.ones_like(time).float()
 
 
 def _wide(x: Tensor, like: Tensor) -> Tensor:
     return x.view(-1, *[1] * (like.dim() - 1))
 
 
-def noised(clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
+def noised(clean: Tensor, noise: Tensor, time: Tensor, objective: Objective = "v") -> Tensor:
     """x_t of clean (b, d, f) and noise (b, d, f) at time (b,)."""
-    alpha, sigma = (_wide(x, clean) for x in alpha_sigma(time))
+    alpha, sigma = (_wide(x, clean) for x in alpha_sigma(time, objective))
     return alpha * clean + sigma * noise
 
 
-def velocity(clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
+def velocity(clean: Tensor, noise: Tensor, time: Tensor, objective: Objective = "v") -> Tensor:
     """The target v of the network."""
-    alpha, sigma = (_wide(x, clean) for x in alpha_sigma(time))
-    return alpha * noise - sigma * clean
+    a, b = (_wide(x, clean) for x in _rates(time, objective))
+    return a * noise - b * clean
 
 
-def clean_from_velocity(x: Tensor, v: Tensor, time: Tensor) -> Tensor:
-    """x_0 = alpha x_t - sigma v."""
-    alpha, sigma = (_wide(a, x) for a in alpha_sigma(time))
-    return alpha * x - sigma * v
+def clean_from_velocity(x: Tensor, v: Tensor, time: Tensor, objective: Objective = "v") -> Tensor:
+    """x_0 = a x_t - sigma v."""
+    a, _ = _rates(time, objective)
+    _, sigma = alpha_sigma(time, objective)
+    return _wide(a, x) * x - _wide(sigma, x) * v
 
 
-def noise_from_velocity(x: Tensor, v: Tensor, time: Tensor) -> Tensor:
-    """eps = sigma x_t + alpha v."""
-    alpha, sigma = (_wide(a, x) for a in alpha_sigma(time))
-    return sigma * x + alpha * v
+def noise_from_velocity(x: Tensor, v: Tensor, time: Tensor, objective: Objective = "v") -> Tensor:
+    """eps = b x_t + alpha v."""
+    _, b = _rates(time, objective)
+    alpha, _ = alpha_sigma(time, objective)
+    return _wide(b, x) * x + _wide(alpha, x) * v
 
 
 def time_of_sigma(sigma: Tensor) -> Tensor:
-    """t = (2 / pi) atan(s), where s = sigma / alpha is the noise level of k-diffusion and EDM."""
+    """t of "v" = (2 / pi) atan(s); s = sigma / alpha is the noise level of k-diffusion and EDM."""
     return sigma.atan() * (2 / math.pi)
 
 
@@ -63,7 +81,9 @@ def draw_times(count: int, generator: torch.Generator, logit_normal_share: float
     return torch.where(chosen, normal, uniform)
 
 
-def loss(predicted: Tensor, clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
+def loss(
+    predicted: Tensor, clean: Tensor, noise: Tensor, time: Tensor, objective: Objective = "v"
+) -> Tensor:
     """Mean squared error of the velocity, per item, (b,); padding counts as all else does."""
-    target = velocity(clean, noise, time)
+    target = velocity(clean, noise, time, objective)
     return F.mse_loss(predicted.float(), target, reduction="none").flatten(1).mean(dim=1)

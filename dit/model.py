@@ -1,7 +1,7 @@
 """The diffusion transformer: noisy latents, time and condition -> velocity.
 
-Architecture and parameter names are those of Stable Audio 2.0 (arXiv 2404.10301, section 3.2), so a
-published checkpoint maps onto it name by name.
+Architecture and parameter names are those of the Stable Audio family (arXiv 2404.10301, section
+3.2), so a published checkpoint maps onto it name by name; see `longform.dit.keys`.
 """
 
 import torch
@@ -9,11 +9,11 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from longform.dit.blocks import Block
+from longform.dit.blocks import Block, Heard
 from longform.dit.condition import Condition
 from longform.dit.config import DiTConfig
-from longform.dit.features import TimestepFeatures
-from longform.dit.rope import rotary_angles
+from longform.dit.features import LogSnr, make_timestep_features
+from longform.nn.rope import rotary_angles
 
 
 def _mlp(inner: int, width: int, out: int, bias: bool) -> nn.Sequential:
@@ -22,16 +22,25 @@ def _mlp(inner: int, width: int, out: int, bias: bool) -> nn.Sequential:
     )
 
 
+def _patched(x: Tensor, patch: int) -> Tensor:
+    """Join every `patch` frames, (b, f, c) -> (b, f / patch, c * patch), as the reference does."""
+    if patch == 1:
+        return x
+    assert x.shape[1] % patch == 0, f"{x.shape[1]} frames are no multiple of the patch size {patch}"
+    return rearrange(x, "b (f p) c -> b f (c p)", p=patch)
+
+
 class Transformer(nn.Module):
-    """Linear in, blocks, linear out; front tokens (memory, global) are cut off at the end."""
+    """Linear in, blocks, linear out; front tokens (memory, prepended) are cut off at the end."""
 
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
         self.config = config
         self.checkpointing = False
-        self.project_in = nn.Linear(config.io_channels, config.width, bias=False)
+        patch, channels = config.patch_size, config.io_channels + config.concat_channels
+        self.project_in = nn.Linear(channels * patch, config.width, bias=False)
         self.layers = nn.ModuleList(Block(config) for _ in range(config.depth))
-        self.project_out = nn.Linear(config.width, config.io_channels, bias=False)
+        self.project_out = nn.Linear(config.width, config.io_channels * patch, bias=False)
         if config.memory_tokens:
             self.memory_tokens = nn.Parameter(torch.randn(config.memory_tokens, config.width))
         if config.global_mode == "adaln":
@@ -42,33 +51,37 @@ class Transformer(nn.Module):
     def forward(
         self,
         x: Tensor,
-        local: Tensor | None,
+        guide: Tensor | None,
+        prepend: Tensor | None,
         global_: Tensor,
         context: Tensor,
         mask: Tensor | None,
+        local: Tensor | None,
     ) -> Tensor:
-        """x (b, f, io_channels), local (b, f, width), global_ (b, width) -> (b, f, io_channels)."""
+        """x (b, f, in), guide (b, f, width), prepend (b, p, width), global_ (b, width) and
+        context, mask, local of `Heard` -> (b, f, out); f counts patches."""
         x = self.project_in(x)
-        if local is not None:
-            x = x + local
-        front, modulation = self._front(global_)
+        if guide is not None:
+            x = x + guide
+        front, modulation = self._front(prepend, global_)
         x = torch.cat([token.to(x.dtype) for token in front] + [x], dim=1)
         angles = rotary_angles(
             x.shape[1], self.config.rotary_width, self.config.rotary_base, x.device
         )
+        heard = Heard(angles, context, mask, modulation, local)
         for layer in self.layers:
             if self.checkpointing and torch.is_grad_enabled():
-                x = checkpoint(layer, x, angles, context, mask, modulation, use_reentrant=False)
+                x = checkpoint(layer, x, heard, use_reentrant=False)
             else:
-                x = layer(x, angles, context, mask, modulation)
+                x = layer(x, heard)
         frames = x[:, sum(token.shape[1] for token in front) :]
         return self.project_out(frames)
 
-    def _front(self, global_: Tensor) -> tuple[list[Tensor], Tensor | None]:
+    def _front(self, prepend: Tensor | None, global_: Tensor) -> tuple[list[Tensor], Tensor | None]:
         """Tokens in front of the frames, memory first, and the modulation of the blocks."""
-        front = []
+        front = [] if prepend is None else [prepend]
         if self.config.memory_tokens:
-            front.append(self.memory_tokens.expand(len(global_), -1, -1))
+            front.insert(0, self.memory_tokens.expand(len(global_), -1, -1))
         if self.config.global_mode == "adaln":
             return front, self.global_cond_embedder(global_)
         return [*front, global_[:, None]], None
@@ -83,15 +96,22 @@ class DiT(nn.Module):
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
         self.config = config
-        width, cond = config.width, config.cond_token_width
-        self.timestep_features = TimestepFeatures(config.timestep_frequencies)
+        width, channels = config.width, config.io_channels + config.concat_channels
+        self.time_scale = LogSnr() if config.timestep_log_snr else nn.Identity()
+        self.timestep_features = make_timestep_features(
+            config.timestep_features, config.timestep_frequencies
+        )
         self.to_timestep_embed = _mlp(2 * config.timestep_frequencies, width, width, True)
-        self.to_cond_embed = _mlp(cond, cond, cond, False)
+        self.to_cond_embed = _mlp(
+            config.cond_token_width, config.cross_width, config.cross_width, False
+        )
         self.to_global_embed = _mlp(config.global_width, width, width, False)
-        self.preprocess_conv = nn.Conv1d(config.io_channels, config.io_channels, 1, bias=False)
+        if config.prepend_width:
+            self.to_prepend_embed = _mlp(config.prepend_width, width, width, False)
+        self.preprocess_conv = nn.Conv1d(channels, channels, 1, bias=False)
         self.postprocess_conv = nn.Conv1d(config.io_channels, config.io_channels, 1, bias=False)
         if config.guide_channels:
-            self.to_guide_embed = nn.Linear(config.guide_channels, width)
+            self.to_guide_embed = nn.Linear(config.guide_channels * config.patch_size, width)
         self.transformer = Transformer(config)
         self.register_buffer("latent_mean", torch.zeros(config.io_channels))
         self.register_buffer("latent_scale", torch.ones(config.io_channels))
@@ -102,27 +122,35 @@ class DiT(nn.Module):
         """Velocity at `time`.
 
         Args:
-            latents: standardised noisy latents, (b, d, f), any f
+            latents: standardised noisy latents, (b, d, f), f any multiple of the patch size
             time: (b,) in [0, 1]: 0 clean, 1 noise
-            condition: its `guide` is read when the configuration has guide channels
+            condition: with a part for every input that the configuration has
 
         Returns:
             (b, d, f), in the dtype of `latents`
         """
-        dtype = self.transformer.project_in.weight.dtype
+        dtype, patch = self.transformer.project_in.weight.dtype, self.config.patch_size
         x = latents.to(dtype)
-        global_ = self.to_timestep_embed(self.timestep_features(time).to(dtype))
+        global_ = self.to_timestep_embed(self.timestep_features(self.time_scale(time)).to(dtype))
         global_ = global_ + self.to_global_embed(condition.global_.to(dtype))  # (b, width)
-        context = self.to_cond_embed(condition.tokens.to(dtype))  # (b, n, cond_token_width)
-        local = None
+        context = self.to_cond_embed(condition.tokens.to(dtype))  # (b, n, cross_width)
+        guide = prepend = local = None
         if self.config.guide_channels:
             assert condition.guide is not None, "this model reads a guide; the condition has none"
-            local = self.to_guide_embed(condition.guide.to(dtype))  # (b, f, width)
+            guide = self.to_guide_embed(_patched(condition.guide, patch).to(dtype))
+        if self.config.prepend_width:
+            assert condition.prepend is not None, "this model reads prepended tokens"
+            prepend = self.to_prepend_embed(condition.prepend.to(dtype))
+        if self.config.local_channels:
+            assert condition.local is not None, "this model reads local features"
+            local = _patched(condition.local, patch).to(dtype)
+        if self.config.concat_channels:
+            assert condition.concat is not None, "this model reads features beside the latents"
+            x = torch.cat([x, condition.concat.mT.to(dtype)], dim=1)
         x = x + self.preprocess_conv(x)
-        x = self.transformer(
-            rearrange(x, "b d f -> b f d"), local, global_, context, condition.token_mask
-        )
-        x = rearrange(x, "b f d -> b d f")
+        x = _patched(rearrange(x, "b d f -> b f d"), patch)
+        x = self.transformer(x, guide, prepend, global_, context, condition.token_mask, local)
+        x = rearrange(x, "b f (d p) -> b d (f p)", p=patch)
         return (x + self.postprocess_conv(x)).to(latents.dtype)
 
     def standardise(self, latents: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The two normalisations of the family, with the reference's parameter names."""
+"""The normalisations of the family, with the reference's parameter names."""
 
 from typing import Literal
 
@@ -35,13 +35,22 @@ class RMSNorm(nn.Module):
         return (wide * scale * self.gamma).to(x.dtype)
 
 
+class L2Norm(nn.Module):
+    """x / |x|: attention scores become cosines (arXiv 2010.04245, eq. 2, without its scale)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.normalize(x, dim=-1)
+
+
 def make_norm(kind: Literal["layer", "rms"], width: int) -> nn.Module:
     """The normalisation before a branch."""
     return LayerNorm(width) if kind == "layer" else RMSNorm(width)
 
 
-def make_head_norm(kind: Literal["layer", "rms"] | None, width: int) -> nn.Module:
-    """The normalisation of queries and keys, per head: none, LayerNorm or RMSNorm (eps 1e-6)."""
-    if kind is None:
-        return nn.Identity()
-    return nn.LayerNorm(width, eps=1e-6) if kind == "layer" else RMSNorm(width, eps=1e-6)
+def make_head_norm(kind: Literal["layer", "rms", "l2"] | None, width: int) -> nn.Module:
+    """The normalisation of queries and keys, per head: none, LayerNorm, RMSNorm (eps 1e-6), L2."""
+    if kind == "layer":
+        return nn.LayerNorm(width, eps=1e-6)
+    if kind == "rms":
+        return RMSNorm(width, eps=1e-6)
+    return nn.Identity() if kind is None else L2Norm()

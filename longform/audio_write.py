@@ -11,7 +11,7 @@ import numpy as np
 
 from longform.errors import UserError
 from longform.files import atomic, check_writable
-from longform.tags import write_tags
+from longform.tags import clean, write_tags
 from longform.waveform import Waveform, blocks, from_db
 
 TRUE_PEAK_CEILING_DB = -1.0
@@ -51,6 +51,7 @@ FORMATS = {
         options={"compression_level": 0.3},
     ),
 }
+_INFO_FIELDS = {"title": "title", "comment": "comment", "licence": "copyright"}
 _MP3_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
@@ -109,7 +110,7 @@ def write(
         gain_db = TRUE_PEAK_CEILING_DB - true_peak_db
         waveform = Waveform(waveform.samples * np.float32(from_db(gain_db)), waveform.sample_rate)
     with atomic(path, overwrite) as temporary:
-        _write_blocks(temporary, waveform, form, subtype)
+        _write_blocks(temporary, waveform, form, subtype, tags or {})
         if tags:
             write_tags(temporary, tags)
         _remove_chance(temporary, form)
@@ -138,8 +139,13 @@ def _check_content(path: Path, form: _Format, waveform: Waveform) -> None:
         raise UserError(f"{path}: MP3 has no {waveform.sample_rate} Hz; resample to 44100 or 48000")
 
 
-def _write_blocks(path: Path, waveform: Waveform, form: _Format, subtype: str) -> None:
-    """Always in blocks: libvorbis overflows the stack when it is handed a minute in one call."""
+def _write_blocks(
+    path: Path, waveform: Waveform, form: _Format, subtype: str, tags: Mapping[str, str]
+) -> None:
+    """Always in blocks: libvorbis overflows the stack when it is handed a minute in one call.
+
+    WAV gets a LIST INFO chunk too, which many programs read where they do not read ID3.
+    """
     import soundfile
 
     pieces = blocks(waveform.samples)
@@ -155,6 +161,9 @@ def _write_blocks(path: Path, waveform: Waveform, form: _Format, subtype: str) -
             format=form.container,
             **form.options,
         ) as file:
+            if form.container == "WAV":
+                for name in sorted(_INFO_FIELDS.keys() & tags.keys()):
+                    setattr(file, _INFO_FIELDS[name], clean(tags[name]))
             for piece in pieces:
                 file.write(np.ascontiguousarray(piece.T))
     except (soundfile.LibsndfileError, RuntimeError) as error:

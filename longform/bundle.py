@@ -34,6 +34,7 @@ from longform.errors import UserError
 if TYPE_CHECKING:
     from longform.autoencoder.interface import Autoencoder
     from longform.clap.model import Clap
+    from longform.clap.reader import ClapReader
     from longform.clap.tokenizer import Tokenizer
     from longform.dit.conditioner import Conditioner
     from longform.dit.model import DiT
@@ -65,7 +66,13 @@ class NetworkPart:
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults:
-    """What `generate` uses when it is not told otherwise."""
+    """What `generate` uses when it is not told otherwise.
+
+    A model with `window_seconds` was trained on windows of that one length: it always denoises one,
+    and what is asked for is cut out of it. Others denoise what is asked for and `headroom_seconds`
+    more. `projection` is that of `longform.dit.guidance.Guidance`, `effect_steps` are those of a
+    sound effect.
+    """
 
     steps: int = 30
     guidance: float = 3.0
@@ -73,6 +80,15 @@ class Defaults:
     sigma_min: float = 0.03
     sigma_max: float = 80.0
     seconds: float = 285.0
+    window_seconds: float | None = None
+    headroom_seconds: float = 0.0
+    projection: float = 0.0
+    effect_steps: int = 20
+
+    @classmethod
+    def of(cls, objective: str) -> "Defaults":
+        """Those of a model of our own; a flow has times where "v" has noise levels."""
+        return cls() if objective == "v" else cls(sampler="euler", sigma_min=0.0, sigma_max=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +125,9 @@ class Bundle:
             UserError: neither exists; a part is missing or a link out of the folder; the manifest
                 is broken or of a later format.
         """
-        folder = _find(name_or_dir)
+        folder = find(name_or_dir)
+        if not (folder / MANIFEST).is_file():
+            raise UserError(f"{folder}: is not a model bundle ({MANIFEST} is missing)")
         data = read_json(folder / MANIFEST)
         if data.get("format") != FORMAT:
             raise UserError(
@@ -125,6 +143,18 @@ class Bundle:
     def name(self) -> str:
         """What the model calls itself."""
         return self.manifest.name
+
+    @property
+    def family(self) -> str:
+        """What kind of model it is: one of this program's own."""
+        return "longform"
+
+    @property
+    def objective(self) -> str:
+        """What the denoiser was trained to predict; see `longform.dit.flow`."""
+        from longform.dit.config import DiTConfig
+
+        return self._config(DiTConfig, "dit").objective
 
     @property
     def defaults(self) -> Defaults:
@@ -146,6 +176,12 @@ class Bundle:
 
         config = self._config(ClapConfig, "clap")
         return self._network("clap", lambda: Clap(config))
+
+    def text_encoder(self) -> "ClapReader":
+        """What turns prompts into text features."""
+        from longform.clap.reader import ClapReader
+
+        return ClapReader(self.tokenizer(), self.clap())
 
     def dit(self) -> "DiT":
         """The denoiser."""
@@ -263,18 +299,25 @@ def _half(tensor: Tensor) -> Tensor:
     return tensor.to(torch.float16 if fits else torch.bfloat16)
 
 
-def _find(name_or_dir: str | Path) -> Path:
+def find(name_or_path: str | Path) -> Path:
+    """Where a model lies: installed or added by name, else a file or folder.
+
+    Raises:
+        UserError: it is none of these.
+    """
+    from longform.hub.registry import registered
+
     installed = list_models()
-    if str(name_or_dir) in installed:
-        return installed[str(name_or_dir)]
-    folder = Path(name_or_dir)
-    if (folder / MANIFEST).is_file():
-        return folder
-    known = ", ".join(installed) or "none"
-    if folder.is_dir():
-        raise UserError(f"{folder}: is not a model bundle ({MANIFEST} is missing)")
+    if str(name_or_path) in installed:
+        return installed[str(name_or_path)]
+    added = registered()
+    if str(name_or_path) in added:
+        return Path(added[str(name_or_path)].path)
+    if Path(name_or_path).exists():
+        return Path(name_or_path)
+    known = ", ".join([*installed, *added]) or "none"
     raise UserError(
-        f"model {str(name_or_dir)!r} is neither installed nor a folder; installed: {known}"
+        f"model {str(name_or_path)!r} is neither installed nor a folder; installed: {known}"
     )
 
 

@@ -50,19 +50,19 @@ def load_tensors(path: str | Path, device: str | torch.device = "cpu") -> dict[s
     Raises:
         UserError: missing, empty, truncated or not a safetensors file.
     """
-    with _open(path, str(device)) as file:
+    with open_tensors(path, str(device)) as file:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
     """The texts stored beside the tensors; nothing else is read."""
-    with _open(path) as file:
+    with open_tensors(path) as file:
         return dict(file.metadata() or {})
 
 
 def read_shapes(path: str | Path) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Data type and shape of each tensor by name; the data stay on disk."""
-    with _open(path) as file:
+    with open_tensors(path) as file:
         slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
         return {name: (one.get_dtype(), tuple(one.get_shape())) for name, one in slices.items()}
 
@@ -121,7 +121,12 @@ def parameter_budget(limit: int, name: str) -> Iterator[None]:
         hook.remove()
 
 
-def _open(path: str | Path, device: str = "cpu") -> "safe_open":
+def open_tensors(path: str | Path, device: str = "cpu") -> "safe_open":
+    """A safetensors file, its header read and checked; the data stay on disk.
+
+    Raises:
+        UserError: missing, empty, truncated or not a safetensors file.
+    """
     from safetensors import SafetensorError, safe_open
 
     path = Path(path)

@@ -1,24 +1,27 @@
-"""Commands about files and models: encode, decode, models, inspect, doctor."""
+"""Commands about files and this machine: encode, decode, doctor."""
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from longform.cli_options import DeviceOption, ForceOption, JsonOption, ModelOption
+from longform.cli_options import (
+    AllowMissingOption,
+    DeviceOption,
+    ForceOption,
+    JsonOption,
+    ModelOption,
+)
 from longform.cli_show import note, reporter
 from longform.errors import UserError
-
-if TYPE_CHECKING:
-    from longform.bundle import Bundle
 
 LATENTS_SUFFIX = ".safetensors"
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this module."""
-    for command in (encode, decode, models, inspect, doctor):
+    for command in (encode, decode, doctor):
         app.command()(command)
 
 
@@ -27,6 +30,7 @@ def encode(
     out: Annotated[Path, typer.Option("-o", "--out", help="A .safetensors file.")],
     model: ModelOption = "mini",
     device: DeviceOption = "auto",
+    allow_missing: AllowMissingOption = False,
     force: ForceOption = False,
 ) -> None:
     """Squeeze a recording into latents."""
@@ -38,9 +42,10 @@ def encode(
     check_writable(out, force)
     info(audio)
     from longform.checkpoint import save_tensors
+    from longform.hub import open_model
     from longform.pipeline import Pipeline
 
-    pipe = Pipeline.from_pretrained(model, device=device)
+    pipe = Pipeline(open_model(model, allow_missing=allow_missing), device)
     network = pipe.autoencoder
     waveform = read(audio, sample_rate=network.sample_rate, channels=network.channels)
     with reporter() as on_progress:
@@ -61,6 +66,7 @@ def decode(
     out: Annotated[Path, typer.Option("-o", "--out", help=".wav, .flac, .mp3 or .ogg file.")],
     model: ModelOption = "mini",
     device: DeviceOption = "auto",
+    allow_missing: AllowMissingOption = False,
     force: ForceOption = False,
 ) -> None:
     """Turn latents back into audio."""
@@ -71,9 +77,10 @@ def decode(
     tensors, facts = load_tensors(latents), read_metadata(latents)
     if set(tensors) != {"latents"}:
         raise UserError(f"{latents}: holds {len(tensors)} tensors; expected one named 'latents'")
+    from longform.hub import open_model
     from longform.pipeline import Pipeline
 
-    pipe = Pipeline.from_pretrained(model, device=device)
+    pipe = Pipeline(open_model(model, allow_missing=allow_missing), device)
     with reporter() as on_progress:
         waveform = pipe.decode(tensors["latents"], on_progress=on_progress)
     samples = waveform.samples
@@ -81,41 +88,6 @@ def decode(
         samples = samples[:, : int(facts["samples"])]
     Waveform(samples, waveform.sample_rate).save(out, overwrite=force)
     print(out)
-
-
-def models(as_json: JsonOption = False) -> None:
-    """List the installed models."""
-    from longform.bundle import Bundle, list_models
-
-    bundles = [Bundle.load(name) for name in list_models()]
-    if as_json:
-        rows = [{"name": one.folder.name, "path": str(one.folder)} for one in bundles]
-        print(json.dumps(rows, indent=2))
-        return
-    if not bundles:
-        print("no model is installed; name a bundle folder with --model")
-    for one in bundles:
-        print(f"{one.folder.name}  {one.manifest.licence}  {one.manifest.description}")
-
-
-def inspect(
-    target: Annotated[str, typer.Argument(help="A model, an audio file or a .safetensors file.")],
-    as_json: JsonOption = False,
-) -> None:
-    """Say what a model or a file is."""
-    from longform.bundle import list_models
-
-    path = Path(target)
-    if path.is_dir() or target in list_models():
-        facts = _bundle_facts(target)
-    elif path.suffix.lower() == LATENTS_SUFFIX:
-        facts = _tensor_facts(path)
-    else:
-        facts = _audio_facts(path)
-    if as_json:
-        print(json.dumps(facts, indent=2, ensure_ascii=False))
-    else:
-        _print_facts(facts)
 
 
 def doctor(as_json: JsonOption = False) -> None:
@@ -132,75 +104,3 @@ def doctor(as_json: JsonOption = False) -> None:
             print(one)
     if any(one.state == "fail" for one in findings):
         raise typer.Exit(1)
-
-
-def _bundle_facts(target: str) -> dict[str, Any]:
-    from longform.bundle import Bundle
-    from longform.config import to_mapping
-
-    bundle = Bundle.load(target)
-    manifest = bundle.manifest
-    return {
-        "model": manifest.name,
-        "folder": str(bundle.folder),
-        "licence": manifest.licence,
-        "description": manifest.description,
-        "sha256": bundle.content_hash(),
-        "parameters": _parameters(bundle),
-        "defaults": to_mapping(manifest.defaults),
-        "card": manifest.card,
-    }
-
-
-def _parameters(bundle: "Bundle") -> dict[str, int]:
-    """How many numbers each part holds, from the headers alone."""
-    from math import prod
-
-    from longform.checkpoint import read_shapes
-
-    counts: dict[str, int] = {}
-    for part in ("autoencoder", "clap", "dit"):
-        for key, (_, shape) in read_shapes(bundle.folder / f"{part}.safetensors").items():
-            name = key.partition(".")[0] if part == "dit" else part
-            counts[name] = counts.get(name, 0) + prod(shape)
-    return counts
-
-
-def _tensor_facts(path: Path) -> dict[str, Any]:
-    from longform.checkpoint import read_metadata, read_shapes
-    from longform.tags import clean
-
-    tensors = {
-        clean(key): f"{kind} {list(shape)}" for key, (kind, shape) in read_shapes(path).items()
-    }
-    metadata = {clean(key): clean(text) for key, text in sorted(read_metadata(path).items())}
-    return {"file": str(path), "metadata": metadata, "tensors": tensors}
-
-
-def _audio_facts(path: Path) -> dict[str, Any]:
-    from longform.audio import info, read
-    from longform.tags import read_tags
-
-    header = info(path)
-    waveform = read(path)
-    loudness = waveform.loudness_lufs()
-    return {
-        "file": str(path),
-        "format": header.format,
-        "sample_rate": header.sample_rate,
-        "channels": header.channels,
-        "seconds": round(waveform.seconds, 3),
-        "peak_db": round(waveform.peak_db, 2),
-        "true_peak_db": round(waveform.true_peak_db, 2),
-        "loudness_lufs": None if loudness is None else round(loudness, 2),
-        "tags": read_tags(path),
-    }
-
-
-def _print_facts(facts: dict[str, Any], indent: str = "") -> None:
-    for name, value in facts.items():
-        if isinstance(value, dict) and value:
-            print(f"{indent}{name}:")
-            _print_facts(value, indent + "  ")
-        else:
-            print(f"{indent}{name}: {value}")

@@ -1,10 +1,73 @@
-"""Options that several commands share."""
+"""Options that several commands share, and the panels that `--help` sorts them into."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-ModelOption = Annotated[str, typer.Option("--model", help="An installed model or a bundle folder.")]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
+MUSIC, CHOICE, FILE, MODEL = "Music", "Choice of takes", "Sound and file", "Model and seed"
+
+ModelOption = Annotated[
+    str,
+    typer.Option("--model", help="A model by name, or its file or folder.", rich_help_panel=MODEL),
+]
+AllowMissingOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-missing",
+        help="Go on although the model's file lacks tensors.",
+        rich_help_panel=MODEL,
+    ),
+]
+TextEncoderOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="The folder of its text encoder, for models that come without.", rich_help_panel=MODEL
+    ),
+]
+DeviceOption = Annotated[
+    str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=MODEL)
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("-o", "--out", help=".wav, .flac, .mp3 or .ogg file.", rich_help_panel=FILE),
+]
+BitsOption = Annotated[
+    int | None,
+    typer.Option(help="16, 24 or 32 (WAV); 16 or 24 (FLAC).", rich_help_panel=FILE),
+]
+LufsOption = Annotated[
+    float, typer.Option(help="Loudness to bring it to, LUFS.", rich_help_panel=FILE)
+]
+TruePeakOption = Annotated[
+    float, typer.Option(help="What no peak exceeds, dBTP.", rich_help_panel=FILE)
+]
+RawOption = Annotated[
+    bool,
+    typer.Option(
+        "--raw", help="As the model made it: no fade, level or limiter.", rich_help_panel=FILE
+    ),
+]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Replace files that exist.", rich_help_panel=FILE)
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+SeedOption = Annotated[
+    int | None, typer.Option(help="Same seed, same result. Default: drawn.", rich_help_panel=MODEL)
+]
+StepsOption = Annotated[int | None, typer.Option(help="Denoising steps.", rich_help_panel=MODEL)]
+GuidanceOption = Annotated[
+    float | None, typer.Option(help="How strictly to follow, 0 to 30.", rich_help_panel=MODEL)
+]
+NegativeOption = Annotated[
+    str | None, typer.Option(help="What to keep away from.", rich_help_panel=MUSIC)
+]
+BpmOption = Annotated[float | None, typer.Option(help="Tempo, 40 to 220.", rich_help_panel=MUSIC)]
+KeyOption = Annotated[
+    str | None, typer.Option(help='Such as "A minor" or "F# major".', rich_help_panel=MUSIC)
+]
+MetreOption = Annotated[
+    int | None, typer.Option(help="Beats in a bar, 2 to 7.", rich_help_panel=MUSIC)
+]
+SecondsOption = Annotated[float | None, typer.Option(help="Length.", rich_help_panel=MUSIC)]
+CountOption = Annotated[int, typer.Option(help="How many.", rich_help_panel=FILE)]

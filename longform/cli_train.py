@@ -1,4 +1,4 @@
-"""Commands that make data and models: corpus, train, eval, bundle. They need longform[train]."""
+"""Commands that make data and models: corpus, train, bundle. They need longform[train]."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,23 +7,18 @@ from typing import Annotated
 
 import typer
 
-from longform.cli_options import ForceOption, ModelOption
+from longform.cli_options import ForceOption
 from longform.cli_show import note, reporter
 from longform.errors import UserError
 
 corpus_app = typer.Typer(no_args_is_help=True, help="Compose, render and check training music.")
 train_app = typer.Typer(no_args_is_help=True, help="Train a part of a model.")
-eval_app = typer.Typer(no_args_is_help=True, help="Measure a model.")
 
 ConfigArgument = Annotated[Path, typer.Argument(help="A YAML file such as those in configs/.")]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="key=value over the file, such as run.steps=100.")
 ]
 DataArgument = Annotated[Path, typer.Argument(help="A corpus folder.")]
-SplitOption = Annotated[
-    str, typer.Option(help="train, validation, test, or all: of a corpus never trained on.")
-]
-ReportOption = Annotated[Path | None, typer.Option("-o", "--out", help="Where the report goes.")]
 SeedOption = Annotated[int, typer.Option(help="Same seed, same result.")]
 
 
@@ -31,7 +26,6 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands of this module."""
     app.add_typer(corpus_app, name="corpus")
     app.add_typer(train_app, name="train")
-    app.add_typer(eval_app, name="eval")
     app.command("bundle")(bundle)
 
 
@@ -99,12 +93,20 @@ def train_clap(config: ConfigArgument, settings: SetOption = None) -> None:
 
 
 @train_app.command("dit")
-def train_dit(config: ConfigArgument, settings: SetOption = None) -> None:
+def train_dit(
+    config: ConfigArgument,
+    settings: SetOption = None,
+    stop_when: Annotated[
+        str | None,
+        typer.Option(help='"METRIC over N": stop when N evaluations did not improve it.'),
+    ] = None,
+) -> None:
     """Train the denoiser on latents; a run folder that exists goes on where it stopped."""
+    rule = [] if stop_when is None else [f"run.evaluate.stop_when={stop_when}"]
     with training_extra():
         from longform.train.dit import train
 
-        train(config, settings or [])
+        train(config, [*(settings or []), *rule])
 
 
 @train_app.command("encode")
@@ -120,77 +122,6 @@ def train_encode(
         with reporter() as on_progress:
             main(model, data, out, on_progress=on_progress)
     print(out)
-
-
-@eval_app.command("autoencoder")
-def eval_autoencoder(
-    data: DataArgument,
-    model: ModelOption = "mini",
-    count: Annotated[int, typer.Option(help="How many test pieces.")] = 40,
-    out: ReportOption = None,
-    seed: SeedOption = 0,
-    split: SplitOption = "test",
-) -> None:
-    """Reconstruct test pieces: STFT, MEL and SI-SDR."""
-    with training_extra():
-        from longform.train.evaluate.command import autoencoder_command
-
-        autoencoder_command(model, data, count, out, seed, split)
-
-
-@eval_app.command("calibrate")
-def eval_calibrate(
-    data: DataArgument,
-    count: Annotated[int, typer.Option(help="How many pieces.")] = 60,
-    seconds: Annotated[float, typer.Option(help="Length of each excerpt, the last of it.")] = 47.0,
-    out: ReportOption = None,
-    seed: SeedOption = 0,
-    split: SplitOption = "test",
-) -> None:
-    """Measure the estimators themselves: tempo and key of real pieces against the truth."""
-    with training_extra():
-        from longform.train.evaluate.command import calibrate_command
-
-        calibrate_command(data, count, seconds, out, seed, split)
-
-
-@eval_app.command("generation")
-def eval_generation(
-    model: ModelOption = "mini",
-    prompts: Annotated[Path | None, typer.Option(help="A file of prompts. Default: ours.")] = None,
-    count: Annotated[int, typer.Option(help="How many prompts.")] = 64,
-    seconds: Annotated[float, typer.Option(help="Length of each clip.")] = 47.0,
-    seed: SeedOption = 0,
-    out: ReportOption = None,
-) -> None:
-    """Generate from test prompts and measure whether tempo, key and words were obeyed."""
-    with training_extra():
-        from longform.train.evaluate.command import generation_command
-
-        generation_command(model, prompts, count, seconds, seed, out)
-
-
-@eval_app.command("retrieval")
-def eval_retrieval(
-    data: DataArgument, model: ModelOption = "mini", out: ReportOption = None, seed: SeedOption = 0
-) -> None:
-    """Let captions and test pieces find each other: recall at 1 and 10, both ways, with chance."""
-    with training_extra():
-        from longform.train.evaluate.command import retrieval_command
-
-        retrieval_command(model, data, out, seed)
-
-
-@eval_app.command("structure")
-def eval_structure(
-    files: Annotated[list[Path], typer.Argument(help="Audio files.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for pictures and the report.")],
-) -> None:
-    """Draw the form of finished tracks, and look for seams and for the silence at the end."""
-    with training_extra():
-        from longform.train.evaluate.command import structure_command
-
-        structure_command(files, out)
 
 
 def bundle(

@@ -1,4 +1,4 @@
-"""Mel filters and the log-mel spectrogram that the audio tower listens to."""
+"""Triangular filter banks, and the log-mel spectrogram that the audio tower listens to."""
 
 from collections.abc import Iterator
 
@@ -22,6 +22,37 @@ def hz_from_mel(mel: np.ndarray) -> np.ndarray:
     return 700.0 * (10.0 ** (np.asarray(mel, dtype=np.float64) / 2595.0) - 1.0)
 
 
+def mel_edges_hz(bands: int, low_hz: float, high_hz: float) -> np.ndarray:
+    """Edges of `bands` overlapping bands, evenly spaced in mel: (bands + 2,)."""
+    low_mel, high_mel = mel_from_hz(np.array([low_hz, high_hz]))
+    return hz_from_mel(np.linspace(low_mel, high_mel, bands + 2))
+
+
+def triangles(edges_hz: np.ndarray, bins_hz: np.ndarray, least_hz: float = 0.0) -> np.ndarray:
+    """Triangles of peak 1 over each edge but the first and last: (bins, bands) float64.
+
+    A flank reaches to the neighbouring edge, and `least_hz` at least.
+    """
+    centre, bins = edges_hz[1:-1], bins_hz[:, None]
+    below = np.maximum(centre - edges_hz[:-2], least_hz)
+    above = np.maximum(edges_hz[2:] - centre, least_hz)
+    rising, falling = (bins - centre + below) / below, (centre + above - bins) / above
+    return np.minimum(rising, falling).clip(min=0.0)
+
+
+def unit_bands(edges_hz: np.ndarray, *, sample_rate: int, fft_samples: int) -> Tensor:
+    """Triangles that sum to 1 and are at least one FFT bin wide: (fft_samples // 2 + 1, bands)."""
+    bin_hz = sample_rate / fft_samples
+    bank = triangles(edges_hz, np.arange(fft_samples // 2 + 1) * bin_hz, least_hz=bin_hz)
+    return torch.from_numpy((bank / bank.sum(0, keepdims=True)).astype(np.float32))
+
+
+def unit_mel_bands(*, sample_rate: int, fft_samples: int, bands: int) -> Tensor:
+    """`unit_bands` on the mel scale, from 0 Hz to half of the sample rate."""
+    edges = mel_edges_hz(bands, 0.0, sample_rate / 2)
+    return unit_bands(edges, sample_rate=sample_rate, fft_samples=fft_samples)
+
+
 def mel_filters(
     *, sample_rate: int, fft_samples: int, bands: int, low_hz: float, high_hz: float
 ) -> np.ndarray:
@@ -29,12 +60,9 @@ def mel_filters(
 
     A filter narrower than one FFT bin would be empty; it takes the bin nearest to its centre.
     """
-    low_mel, high_mel = mel_from_hz(np.array([low_hz, high_hz]))
-    edges = hz_from_mel(np.linspace(low_mel, high_mel, bands + 2))
+    edges = mel_edges_hz(bands, low_hz, high_hz)
     bins = np.linspace(0.0, sample_rate / 2, fft_samples // 2 + 1)
-    rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
-    falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
-    filters = np.maximum(0.0, np.minimum(rising, falling))
+    filters = triangles(edges, bins).T
     for band in np.flatnonzero(filters.sum(axis=1) == 0):
         filters[band, np.abs(bins - edges[band + 1]).argmin()] = 1.0
     return filters.astype(np.float32)

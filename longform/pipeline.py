@@ -1,244 +1,235 @@
 """Prompt, seconds and seed become a whole piece: plan, condition, denoise, decode."""
 
-import math
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from longform.audio import Waveform
-from longform.autoencoder.tiled import decode_windowed, encode_windowed
-from longform.bundle import Bundle
-from longform.device import autocast, pick_device, pick_dtype
-from longform.dit.conditioner import Condition, Prompts
-from longform.dit.sampling import Guidance, item_noise, sample
-from longform.errors import UserError
-from longform.music.draw import MIN_SECONDS, draw_plan
-from longform.music.guide import guide
-from longform.music.plan import Plan
-from longform.music.prompt import read_prompt
-from longform.music.theory import Key
+from longform.engine import Engine, timed
+from longform.finish import finish
+from longform.hub import open_model
+from longform.jobs.checks import Region, check_amount
+from longform.jobs.edit import EditResult, extend, inpaint
+from longform.jobs.loop import LoopResult, loop
+from longform.jobs.planned import against_plan
+from longform.jobs.sfx import SfxResult, sfx
+from longform.jobs.transfer import TransferResult, transfer
+from longform.jobs.vary import VaryResult, varied_noise
 from longform.progress import OnProgress, quiet
 from longform.request import Request
+from longform.result import Result
+from longform.waveform import Waveform
 
-DECODE_WINDOW_FRAMES = 256
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Result:
-    """A finished piece, what is known about it, and the seconds that each stage took."""
-
-    waveform: Waveform
-    facts: dict[str, Any]
-    timings: dict[str, float] = field(default_factory=dict)
+__all__ = ["Pipeline", "Request", "Result"]
 
 
-class Pipeline:
-    """A loaded model: text towers, denoiser and autoencoder on one device.
+class Pipeline(Engine):
+    """A loaded model and everything that it can be asked for.
 
-    Everything is random only through seeds: the same request gives the same samples.
+    Everything is random only through seeds: the same request gives the same samples. Each job
+    returns a `Result` that carries what was measured on the finished audio.
     """
-
-    def __init__(self, bundle: Bundle, device: str | None = None) -> None:
-        self.bundle = bundle
-        self.device = pick_device(device)
-        self.dtype = pick_dtype(self.device)
-        self.defaults = bundle.defaults
-        self.tokenizer = bundle.tokenizer()
-        self.clap = bundle.clap().to(self.device)
-        self.conditioner = bundle.conditioner().to(self.device)
-        self.dit = bundle.dit().to(self.device)
-        self.autoencoder = bundle.autoencoder()
-        cast(torch.nn.Module, self.autoencoder).to(self.device)
 
     @classmethod
     def from_pretrained(
-        cls, name_or_dir: str | Path = "mini", device: str | None = None
+        cls,
+        name_or_dir: str | Path = "mini",
+        device: str | None = None,
+        *,
+        allow_missing: bool = False,
+        text_encoder: str | Path | None = None,
     ) -> "Pipeline":
-        """Load a bundle by name (`mini` comes with the package) or from a folder.
+        """Load a model by name (`mini` comes with the package), or from a file or folder.
+
+        Args:
+            allow_missing: initial values stand where the model's file lacks tensors
+            text_encoder: a folder with the text encoder, for models that come without theirs
 
         Raises:
             UserError: the model or the device is not there, or a file of the model is broken.
         """
-        return cls(Bundle.load(name_or_dir), device)
+        model = open_model(name_or_dir, allow_missing=allow_missing, text_encoder=text_encoder)
+        pipe = cls(model, device)
+        pipe.load()
+        return pipe
 
     def generate(
         self, prompt: str, *, on_progress: OnProgress = quiet, **settings: Any
     ) -> Waveform:
-        """Make one piece; `settings` are the fields of `Request`.
+        """Make one piece and finish it; `settings` are the fields of `Request`.
 
         Returns:
-            A waveform of exactly the asked length, stereo, at the model's sample rate.
+            A waveform of exactly the asked length, stereo, at the model's sample rate, faded,
+            levelled and limited by `longform.finish.finish`; `run` gives what the model made.
         """
-        return self.run(Request(prompt=prompt, **settings), on_progress=on_progress).waveform
+        result = self.run(Request(prompt=prompt, **settings), on_progress=on_progress)
+        return finish(result.waveform, end_seconds=result.facts.get("end_seconds")).waveform
 
     @torch.inference_mode()
-    def run(self, request: Request, item: int = 0, on_progress: OnProgress = quiet) -> Result:
-        """Make item number `item` of a request; items differ in their noise and their plan."""
-        settings = self._settle(request)
+    def run(
+        self,
+        request: Request,
+        item: int = 0,
+        on_progress: OnProgress = quiet,
+        noise: Tensor | None = None,
+    ) -> Result:
+        """Make item number `item` of a request; items differ in their noise and their plan.
+
+        `noise` (1, d, f) takes the place of the item's own. A request with a plan over time gives a
+        `PlannedResult`, in which each section is measured against the plan.
+        """
         timings: dict[str, float] = {}
-        plan = self._plan(request, settings["seconds"], item)
-        condition, null = self._timed(
-            "condition", timings, lambda: self._conditions(request, plan, settings["seconds"])
+        settings = self.settle(request)
+        seconds = settings.seconds
+        plan = self.plan(request, seconds, item)
+        condition, null = timed(
+            "condition",
+            timings,
+            lambda: self.condition(request, seconds, plan, self.planned(plan, seconds)),
         )
-        frames = math.ceil(settings["seconds"] * self.autoencoder.latent_rate_hz)
-        noise = item_noise(request.seed, item, (self.autoencoder.latent_channels, frames))
-        latents = self._timed(
+        start = self.noise(request, item, self.span(seconds)) if noise is None else noise
+        denoise = self.guided(condition, null, settings)
+        latents = timed(
             "denoise",
             timings,
-            lambda: self._denoise(noise, condition, null, settings, request, item, on_progress),
+            lambda: self.denoise(denoise, start, request, settings, item, on_progress=on_progress),
         )
-        waveform = self._timed(
-            "decode", timings, lambda: self._decode(latents, settings["seconds"], on_progress)
-        )
-        return Result(waveform, self._facts(request, item, settings, plan), timings)
+        waveform = timed("decode", timings, lambda: self.decode(latents[0], on_progress, seconds))
+        result = Result(waveform, self.facts(request, settings, plan, item), timings)
+        return against_plan(result, plan, request.plan) if plan and request.plan else result
 
     @torch.inference_mode()
-    def encode(self, waveform: Waveform, on_progress: OnProgress = quiet) -> Tensor:
-        """Latents (d, f) of a recording of any rate and length: the posterior's mean, float32."""
-        prepared = waveform.to_channels(2).resampled(self.autoencoder.sample_rate)
-        audio = torch.from_numpy(np.ascontiguousarray(prepared.samples))[None].to(self.device)
-        with autocast(self.device, self.dtype):
-            posterior = encode_windowed(
-                self.autoencoder, audio, DECODE_WINDOW_FRAMES, on_progress=on_progress
-            )
-        return posterior.mean[0].float().cpu()
+    def transfer(
+        self,
+        audio: Waveform,
+        request: Request,
+        *,
+        strength: float | None = None,
+        keep: str | None = None,
+        on_progress: OnProgress = quiet,
+    ) -> TransferResult:
+        """Restyle a recording of up to 285 s along a prompt, sample by sample aligned with it.
 
-    @torch.inference_mode()
-    def decode(self, latents: Tensor, on_progress: OnProgress = quiet) -> Waveform:
-        """Audio of latents (d, f), as long as they are: f * hop samples.
+        Args:
+            audio: any rate; mono or stereo
+            request: the new sound; its tempo and key are the recording's unless they are asked for
+            strength: 0 gives the recording back through the autoencoder, 1 a new piece
+            keep: an intention in place of a strength: one of `longform.jobs.transfer.INTENTIONS`
+
+        Returns:
+            Stereo, at the rate and of the length of `audio`, with what was retained.
 
         Raises:
-            UserError: the latents do not have this model's number of channels.
+            UserError: a recording that is too long; both a strength and what to keep.
         """
-        if latents.dim() != 2 or latents.shape[0] != self.autoencoder.latent_channels:
-            raise UserError(
-                f"latents of shape {tuple(latents.shape)} do not fit model {self.bundle.name!r}, "
-                f"which has {self.autoencoder.latent_channels} channels: use the one that made them"
-            )
-        return self._decode(
-            latents[None].to(self.device),
-            latents.shape[1] / self.autoencoder.latent_rate_hz,
-            on_progress,
-        )
+        return transfer(self, audio, request, strength=strength, keep=keep, on_progress=on_progress)
 
-    def _settle(self, request: Request) -> dict[str, Any]:
-        """The request's settings with the model's defaults filled in."""
-        names = ("seconds", "steps", "guidance")
-        asked = {name: getattr(request, name) for name in names}
-        return {
-            name: getattr(self.defaults, name) if value is None else value
-            for name, value in asked.items()
-        }
-
-    def _plan(self, request: Request, seconds: float, item: int) -> Plan | None:
-        """The musical plan, or None for an effect, for `free`, and for models without a guide."""
-        asked = (request.bpm, request.key, request.metre) != (None, None, None)
-        is_effect = read_prompt(request.prompt).effect is not None and not asked
-        follows = bool(self.conditioner.config.guide_features) and seconds >= MIN_SECONDS
-        if request.free or is_effect or not follows:
-            return None
-        return draw_plan(
-            prompt=request.prompt,
-            seconds=seconds,
-            seed=int(np.random.SeedSequence([request.seed, item]).generate_state(1)[0]),
-            bpm=request.bpm,
-            key=Key.parse(request.key) if request.key else None,
-            metre=request.metre,
-        )
-
-    def _conditions(
-        self, request: Request, plan: Plan | None, seconds: float
-    ) -> tuple[Condition, Condition]:
-        """The prompt's condition and the one that guidance pushes away from."""
-        wanted = self.conditioner(self._prompts(request.prompt, request, plan, seconds))
-        if request.negative:
-            return wanted, self.conditioner(self._prompts(request.negative, request, plan, seconds))
-        return wanted, self.conditioner.null(wanted)
-
-    def _prompts(self, text: str, request: Request, plan: Plan | None, seconds: float) -> Prompts:
-        ids, mask = (part.to(self.device) for part in self.tokenizer([text]))
-        words = read_prompt(request.prompt)
-        bpm = plan.tempo_bpm if plan else request.bpm or words.bpm
-        key = plan.key if plan else Key.parse(request.key) if request.key else words.key
-        metre = plan.metre if plan else request.metre or words.metre
-        frames = math.ceil(seconds * self.autoencoder.latent_rate_hz)
-        lines = guide(plan, frames, self.autoencoder.latent_rate_hz) if plan else None
-
-        def number(value: float) -> Tensor:
-            return torch.tensor([value], dtype=torch.float32, device=self.device)
-
-        return Prompts(
-            text=self.clap.text_tokens(ids, mask),
-            text_mask=mask,
-            seconds_start=number(0.0),
-            seconds_total=number(math.ceil(seconds)),
-            frames=frames,
-            tempo_bpm=number(bpm if bpm else math.nan),
-            key=number(key.tonic + 12 * (key.mode == "minor") if key else -1),
-            metre=number(metre if metre else -1),
-            guide=None if lines is None else torch.from_numpy(lines)[None].to(self.device),
-        )
-
-    def _denoise(
+    @torch.inference_mode()
+    def sfx(
         self,
-        noise: Tensor,
-        condition: Condition,
-        null: Condition,
-        settings: dict[str, Any],
         request: Request,
-        item: int,
-        on_progress: OnProgress,
-    ) -> Tensor:
-        with autocast(self.device, self.dtype):
-            return sample(
-                self.dit,
-                noise[None].to(self.device),
-                condition,
-                null,
-                guidance=Guidance(scale=settings["guidance"]),
-                sampler=self.defaults.sampler,
-                steps=settings["steps"],
-                sigma_min=self.defaults.sigma_min,
-                sigma_max=self.defaults.sigma_max,
-                seeds=[(request.seed, item)],
-                on_progress=on_progress,
-            )
+        item: int = 0,
+        *,
+        looped: bool = False,
+        on_progress: OnProgress = quiet,
+    ) -> SfxResult:
+        """One take of a sound effect of 0.3 to 30 s: no plan, few steps, cut to what sounds.
 
-    def _decode(self, latents: Tensor, seconds: float, on_progress: OnProgress) -> Waveform:
-        with autocast(self.device, self.dtype):
-            audio = decode_windowed(
-                self.autoencoder, latents, DECODE_WINDOW_FRAMES, on_progress=on_progress
-            )
-        samples = audio[0, :, : round(seconds * self.autoencoder.sample_rate)].float().cpu().numpy()
-        return Waveform(np.ascontiguousarray(samples), self.autoencoder.sample_rate)
+        With `looped` it is exactly as long as asked, and its end meets its start.
 
-    def _facts(
-        self, request: Request, item: int, settings: dict[str, Any], plan: Plan | None
-    ) -> dict[str, Any]:
-        facts = {**asdict(request), **settings, "item": item, "model": self.bundle.name}
-        if plan is None:
-            return facts
-        return facts | {
-            "style": plan.style,
-            "tempo_bpm": plan.tempo_bpm,
-            "key": str(plan.key),
-            "metre": plan.metre,
-            "sources": dict(plan.sources),
-            "sections": [
-                [section.name, round(section.start_bar * plan.bar_seconds, 3)]
-                for section in plan.sections
-            ],
-        }
+        Raises:
+            UserError: a length out of range.
+        """
+        return sfx(self, request, item, looped=looped, on_progress=on_progress)
 
-    def _timed(self, stage: str, timings: dict[str, float], work: Callable[[], T]) -> T:
-        start = time.perf_counter()
-        result = work()
-        timings[stage] = round(time.perf_counter() - start, 3)
-        return result
+    @torch.inference_mode()
+    def inpaint(
+        self,
+        audio: Waveform,
+        request: Request,
+        regions: Sequence[Region],
+        *,
+        on_progress: OnProgress = quiet,
+    ) -> EditResult:
+        """Make regions of a recording anew; outside of them every sample stays as it is.
+
+        Args:
+            audio: any rate and length, mono or stereo
+            regions: start and end in seconds; the cross-fades lie inside
+
+        Raises:
+            UserError: regions that overlap or do not lie in the recording.
+        """
+        return inpaint(self, audio, request, regions, on_progress=on_progress)
+
+    @torch.inference_mode()
+    def extend(
+        self,
+        audio: Waveform,
+        request: Request,
+        *,
+        after_seconds: float = 0.0,
+        before_seconds: float = 0.0,
+        on_progress: OnProgress = quiet,
+    ) -> EditResult:
+        """Go on after the end of a recording, lead up to its start, or both.
+
+        The new part takes over within a short cross-fade at the last (or first) sound; silence at
+        that end is replaced. What is longer than one window is denoised in overlapping ones.
+
+        Raises:
+            UserError: nothing to add, or too much.
+        """
+        return extend(
+            self,
+            audio,
+            request,
+            after_seconds=after_seconds,
+            before_seconds=before_seconds,
+            on_progress=on_progress,
+        )
+
+    @torch.inference_mode()
+    def vary(
+        self,
+        request: Request,
+        amount: float,
+        *,
+        audio: Waveform | None = None,
+        item: int = 0,
+        on_progress: OnProgress = quiet,
+    ) -> Result:
+        """Another version of the piece that `request` makes, or of a recording.
+
+        `amount` 0 gives the piece itself (of a recording: what the autoencoder keeps), 1 another
+        one; plan and tempo stay. Variations of a piece differ by `item`.
+
+        Returns:
+            A `VaryResult`, or for a recording a `TransferResult`.
+
+        Raises:
+            UserError: an amount outside 0..1.
+        """
+        check_amount(amount)
+        if audio is not None:
+            return transfer(self, audio, request, strength=amount, on_progress=on_progress)
+        frames = self.span(self.settle(request).seconds)
+        noise, kept = varied_noise(self, request, amount, item, frames)
+        made = self.run(request, noise=noise, on_progress=on_progress)
+        facts = made.facts | {"job": "vary", "amount": amount, "item": item}
+        return VaryResult(made.waveform, facts, made.timings, kept)
+
+    @torch.inference_mode()
+    def loop(
+        self, request: Request, bars: int = 8, item: int = 0, on_progress: OnProgress = quiet
+    ) -> LoopResult:
+        """A loop of whole bars, exact to the sample, that closes without a seam.
+
+        Tempo and metre are the request's, else the prompt's, else drawn to fit the style.
+
+        Raises:
+            UserError: too many bars, or an effect without a tempo.
+        """
+        return loop(self, request, bars, item, on_progress)

@@ -17,7 +17,9 @@ MAX_GUIDANCE = 30.0
 class Request:
     """One prompt and its settings; None leaves the choice to the model's defaults or the seed.
 
-    `bpm`, `key` and `metre` steer the planner; `free` gives the model no plan at all.
+    `bpm`, `key` and `metre` steer the planner; `free` gives the model no plan at all. `plan` is the
+    text of a plan over time, inline or YAML (see `longform.music.outline`); without `seconds` it
+    decides the length.
 
     Raises:
         UserError: a value that no model could follow.
@@ -33,6 +35,7 @@ class Request:
     key: str | None = None
     metre: int | None = None
     free: bool = False
+    plan: str | None = None
 
     def __post_init__(self) -> None:
         if not self.prompt.strip():
@@ -57,10 +60,16 @@ class Request:
         if self.metre is not None and self.metre not in METRES:
             known = ", ".join(map(str, METRES))
             raise UserError(f"metre {self.metre} is unknown; use one of {known} beats per bar")
-        controls = {"bpm": self.bpm, "key": self.key, "metre": self.metre}
+        controls = {"plan": self.plan, "bpm": self.bpm, "key": self.key, "metre": self.metre}
         given = [name for name, value in controls.items() if value is not None]
         if self.free and given:
             raise UserError(f"free means no plan, so {' and '.join(given)} cannot be given with it")
+        if self.plan is not None:
+            from longform.music.outline import read_outline
+
+            length = read_outline(self.plan).seconds if self.seconds is None else self.seconds
+            if not 0 < length <= MAX_SECONDS:
+                raise UserError(f"the plan lasts {length:g} s; up to {MAX_SECONDS:g} s can be made")
 
 
 def slug(prompt: str, limit: int = 40) -> str:

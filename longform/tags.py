@@ -8,6 +8,7 @@ from typing import Any
 from longform.errors import UserError
 
 MAX_TEXT = 4_000
+MAX_LONG_TEXT = 100_000
 MAX_NAME = 40
 _ID3_FRAMES = {"title": "TIT2", "artist": "TPE1", "genre": "TCON", "date": "TDRC", "bpm": "TBPM"}
 _ID3_NAMES = {frame: name for name, frame in _ID3_FRAMES.items()}
@@ -21,7 +22,7 @@ def clean(text: str, limit: int = MAX_TEXT) -> str:
 
 def write_tags(path: Path, tags: Mapping[str, str]) -> None:
     """Add `tags` to a .wav, .flac, .mp3 or .ogg file; the same tags give the same bytes."""
-    texts = {_name(name): clean(str(text)) for name, text in sorted(tags.items())}
+    texts = {_name(name): clean(str(text), MAX_LONG_TEXT) for name, text in sorted(tags.items())}
     file = _open(path)
     if _has_id3(path):
         _write_id3(_tags_of(file), texts)
@@ -32,8 +33,10 @@ def write_tags(path: Path, tags: Mapping[str, str]) -> None:
     file.save()
 
 
-def read_tags(path: str | Path) -> dict[str, str]:
-    """The text tags of a file, cleaned, names in lower case; other formats have none.
+def read_tags(path: str | Path, limit: int = MAX_TEXT) -> dict[str, str]:
+    """The text tags of a file, cleaned, names in lower case, texts cut to `limit` characters.
+
+    Other formats than those that `write_tags` takes have none.
 
     Raises:
         UserError: the file cannot be read.
@@ -42,9 +45,9 @@ def read_tags(path: str | Path) -> dict[str, str]:
     if file is None or file.tags is None:
         return {}
     if _has_id3(Path(path)):
-        return dict(sorted(_id3_texts(file.tags)))
+        return dict(sorted(_id3_texts(file.tags, limit)))
     return {
-        clean(name.lower(), MAX_NAME): clean(", ".join(text))
+        clean(name.lower(), MAX_NAME): clean(", ".join(text), limit)
         for name, text in sorted(file.tags.as_dict().items())
     }
 
@@ -86,13 +89,13 @@ def _write_id3(held: Any, texts: Mapping[str, str]) -> None:
             held.add(id3.TXXX(encoding=3, desc=name, text=[text]))
 
 
-def _id3_texts(frames: Any) -> list[tuple[str, str]]:
+def _id3_texts(frames: Any, limit: int) -> list[tuple[str, str]]:
     found = []
     for frame in frames.values():
         if frame.FrameID == "TXXX":
-            found.append((clean(frame.desc.lower(), MAX_NAME), clean(str(frame))))
+            found.append((clean(frame.desc.lower(), MAX_NAME), clean(str(frame), limit)))
         elif frame.FrameID in _ID3_NAMES:
-            found.append((_ID3_NAMES[frame.FrameID], clean(str(frame))))
+            found.append((_ID3_NAMES[frame.FrameID], clean(str(frame), limit)))
     return found
 
 

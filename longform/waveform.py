@@ -1,5 +1,6 @@
 """Samples with their rate, and what can be said about them: length, level, loudness."""
 
+import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from longform.errors import UserError
+from longform.loudness import block_energies, integrated_lufs, true_peak
 
 if TYPE_CHECKING:
     from longform.audio_write import WriteReport
@@ -61,21 +63,20 @@ class Waveform:
     @property
     def true_peak_db(self) -> float:
         """Largest value, between the samples too: 4 times oversampled (BS.1770-4, annex 2)."""
-        largest = float(np.abs(self.samples).max(initial=0.0))
-        for between in _oversampled_where_loud(self.samples, largest):
-            largest = max(largest, float(np.abs(between).max()))
-        return to_db(largest)
+        return to_db(true_peak(self.samples))
+
+    @property
+    def sha256(self) -> str:
+        """Of rate, shape and samples: the same for the same sound, whatever file it came from."""
+        digest = hashlib.sha256(f"{self.sample_rate} {self.samples.shape}".encode())
+        digest.update(np.ascontiguousarray(self.samples, "<f4").data)
+        return digest.hexdigest()
 
     def loudness_lufs(self) -> float | None:
         """Integrated loudness (ITU-R BS.1770-4); None for silence and for less than 0.4 s."""
-        import pyloudnorm
-
-        if self.seconds < 0.4:
-            return None
         stereo = self.to_channels(2) if self.channels > 5 else self
-        with np.errstate(divide="ignore"):
-            value = pyloudnorm.Meter(self.sample_rate).integrated_loudness(stereo.samples.T)
-        return float(value) if math.isfinite(value) else None
+        energies = block_energies(stereo.samples, self.sample_rate)
+        return integrated_lufs(energies, self.samples.shape[1], self.sample_rate)
 
     def to_channels(self, channels: int) -> "Waveform":
         """The same sound in `channels` channels (1 or 2 from any number); see `fold`."""
@@ -151,20 +152,3 @@ def from_db(level_db: float) -> float:
 
 def _mean(samples: np.ndarray) -> np.ndarray:
     return samples.mean(axis=0, keepdims=True, dtype=np.float32)
-
-
-def _oversampled_where_loud(samples: np.ndarray, peak: float) -> Iterator[np.ndarray]:
-    """Blocks, 4 times oversampled, where the true peak could be: within 6 dB of the sample peak.
-
-    Each block is filtered with its neighbourhood, which is cut off again.
-    """
-    import soxr
-
-    frames, margin, factor = 4_096, 128, 4
-    for start in range(0, samples.shape[1], frames):
-        if peak == 0 or np.abs(samples[:, start : start + frames]).max() < 0.5 * peak:
-            continue
-        first = max(0, start - margin)
-        piece = samples[:, first : start + frames + margin]
-        dense = soxr.resample(np.ascontiguousarray(piece.T), 1, factor)
-        yield dense[factor * (start - first) :][: factor * frames]

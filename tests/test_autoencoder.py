@@ -25,6 +25,17 @@ TINY = {
         "decoder_widths": (8, 8, 8),
         "decoder_depths": (1, 1, 1),
     },
+    "same": {
+        "patch_samples": 4,
+        "channels": 8,
+        "multipliers": (1,),
+        "strides": (4,),
+        "encoder_depths": (2,),
+        "decoder_depths": (2,),
+        "latent_channels": 3,
+        "head_width": 8,
+        "chunk_frames": 8,
+    },
 }
 
 
@@ -217,7 +228,7 @@ def test_posterior_of_encoder_output() -> None:
         ("oobleck", {"strides": (2, 4)}, "need equal lengths"),
         ("oobleck", {"multipliers": (1,), "strides": (3,)}, "strides must be even, got 3"),
         ("oobleck", {"channels": 0}, "at least 1"),
-        ("dac", {}, "autoencoder kind 'dac' is unknown; known kinds: spectral, oobleck"),
+        ("dac", {}, "autoencoder kind 'dac' is unknown; known kinds: spectral, oobleck, same"),
     ],
 )
 def test_mistakes_in_a_config_are_named(kind: str, config: dict, message: str) -> None:

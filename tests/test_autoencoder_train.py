@@ -253,6 +253,22 @@ def test_a_run_trains_validates_and_leaves_a_loadable_autoencoder(corpus: Path) 
     assert not any(key.startswith("discriminator") for key in averaged)
 
 
+def test_training_the_decoder_alone_leaves_the_latents_as_they_are(corpus: Path) -> None:
+    config = _config(corpus)
+    path = corpus.parent / "config.yaml"
+    path.write_text(yaml.safe_dump(_plain(config)))
+    train(path, ["run.steps=1"])
+    out = corpus.parent / "second"
+    train(path, [f"run.out={out}", f"run.start_from={config.run.out}", "decoder_only=true"])
+    before, after = (
+        checkpoints.read(checkpoints.newest(Path(folder) / "checkpoints", print), "networks")
+        for folder in (config.run.out, out)
+    )
+    moved = {key for key in before if not torch.equal(before[key], after[key])}
+    assert not any(key.startswith("generator.encoder.") for key in moved)
+    assert any(key.startswith("generator.decoder.") for key in moved)
+
+
 def _plain(config: AutoencoderTrainConfig) -> dict:
     return {key: value for key, value in to_mapping(config).items() if value is not None}
 
@@ -344,21 +360,23 @@ def test_adversarial_gradients_reach_the_audio() -> None:
     assert fake.grad is not None and (fake.grad != 0).float().mean() > 0.99
 
 
-@pytest.mark.parametrize("name", ["autoencoder_mini", "autoencoder_oobleck"])
+@pytest.mark.parametrize(
+    "name", ["autoencoder_mini", "autoencoder_mini_decoder", "autoencoder_oobleck"]
+)
 def test_shipped_configs_build_and_step_at_toy_width(name: str, corpus: Path) -> None:
     toy = ["oobleck.channels=1"] if name.endswith("oobleck") else ["spectral.encoder_width=8"]
     overrides = [
         f"data.folder={corpus}",
         f"run.out={corpus.parent / 'run'}",
         "run.batch=1",
-        "data.crop_samples=8192",
+        "data.crop_samples=16384",
         "adversarial.start_step=0",
         "adversarial.items=1",
         "discriminator.filters=2",
         "init_seconds=1",
         *toy,
     ]
-    if name.endswith("mini"):
+    if "mini" in name:
         overrides += ["spectral.decoder_widths=[8,8,8]", "spectral.decoder_depths=[1,1,1]"]
     trainee = AutoencoderTrainee(
         load_yaml(AutoencoderTrainConfig, CONFIGS / f"{name}.yaml", overrides)
@@ -387,6 +405,8 @@ def test_mistakes_in_a_run_config_are_named(corpus: Path) -> None:
         replace(config, oobleck=None)
     with pytest.raises(UserError, match="init: pca is for the spectral autoencoder"):
         replace(config, init="pca")
+    with pytest.raises(UserError, match=re.escape("decoder_only: true needs run.start_from")):
+        replace(config, decoder_only=True)
     with pytest.raises(UserError, match=re.escape("loss.mel needs loss.spectral")):
         replace(config.loss, spectral="paper", mel=0.1)
     with pytest.raises(UserError, match="scales_per_step is 3, but there are 2"):

@@ -1,5 +1,6 @@
 """The command line: what it writes, what it says, and how it refuses."""
 
+import importlib
 import json
 import os
 import signal
@@ -13,11 +14,12 @@ import pytest
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from longform import cli_show
+from longform import cli, cli_show
 from longform.audio import Waveform, info, read
 from longform.checkpoint import load_tensors, save_tensors
 from longform.cli import run
 from longform.dit.model import DiT
+from longform.files import atomic
 from longform.progress import Progress
 from longform.request import Request, slug
 from longform.tags import read_tags
@@ -51,7 +53,8 @@ def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for word in ("generate", "encode", "decode", "models", "inspect", "doctor", "corpus", "train"):
+    commands = "generate batch replay encode decode models inspect doctor corpus train"
+    for word in (*commands.split(), "Music", "Choice of takes", "Sound and file"):
         assert word in done.stdout
 
 
@@ -125,6 +128,14 @@ MISTAKES = [
     (["generate", "x", "--seed", "-1"], "seed -1"),
     (["generate", "x", "--count", "65"], "count 65 is outside 1..64"),
     (["generate", "x", "--free", "--bpm", "90"], "bpm cannot be given with it"),
+    (["generate", "x", "--best-of", "17"], "best-of 17 is outside 1..16"),
+    (["generate", "x", "--retry", "2"], "retry needs a tempo or a key"),
+    (["generate", "x", "--lufs", "3"], "lufs 3 is outside -60..-5"),
+    (["generate", "x", "--true-peak", "1"], "true peak 1 is outside -20..0"),
+    (["batch", "missing.csv"], "missing.csv: no such file"),
+    (["batch", "TEXT"], "a list is a .csv or .jsonl file"),
+    (["replay", "missing.wav"], "missing.wav: no such file"),
+    (["replay", "TEXT"], "neither its tags nor"),
     (["generate", "x", "-o", "a.xyz"], ".xyz is not an output format"),
     (["generate", "x", "-o", "none/a.wav"], "'none' does not exist"),
     (["generate", "x", "-o", "a.mp3", "--bits", "24"], "24 bits do not exist"),
@@ -180,8 +191,8 @@ def test_a_mistake_is_one_line_code_2_and_nothing_written(
     "arguments", [["generate"], ["generate", "x", "--seconds", "long"], ["nosuch"], ["train"]]
 )
 def test_wrong_usage_is_code_2(call: Call, arguments: list[str]) -> None:
-    code, _, err = call(*arguments)
-    assert code == 2 and err
+    code, out, err = call(*arguments)
+    assert code == 2 and out + err
 
 
 def test_an_unwritable_folder_is_refused_before_anything_is_loaded(
@@ -198,7 +209,46 @@ def test_an_unwritable_folder_is_refused_before_anything_is_loaded(
     assert code == 2 and "is not writable" in err
 
 
-def test_an_interrupt_is_one_line_code_130_and_leaves_nothing(
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """Press Ctrl-C where `place`, a module's function, is called; the file it writes is begun."""
+    module_name, _, name = place.rpartition(".")
+    module = importlib.import_module(module_name)
+    real = getattr(module, name)
+
+    def press(*arguments: object, **settings: object) -> object:
+        result = real(*arguments, **settings)
+        signal.raise_signal(signal.SIGINT)
+        return result
+
+    monkeypatch.setattr(module, name, press)
+
+
+STAGES = [
+    "longform.pipeline.timed",  # planning and conditioning
+    "longform.deliver.finish",
+    "longform.audio_write._write_blocks",
+    "longform.audio_write.write_tags",
+    "longform.audio_write._remove_chance",
+    "longform.files._sync",
+    "longform.bundle.read_json",
+]
+
+
+@pytest.mark.parametrize("place", STAGES)
+def test_an_interrupt_in_any_stage_is_one_line_code_130_and_leaves_nothing(
+    call: Call,
+    model_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+) -> None:
+    interrupt_at(monkeypatch, place)
+    code, out, err = call("generate", "x", "--model", model_folder, "-o", "a.wav")
+    assert (code, out) == (130, "") and "interrupted" in err and "Traceback" not in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupt_while_denoising_leaves_nothing(
     call: Call, model_folder: Path, tmp_path: Path
 ) -> None:
     def press(module: nn.Module, _: object) -> None:
@@ -212,6 +262,75 @@ def test_an_interrupt_is_one_line_code_130_and_leaves_nothing(
         hook.remove()
     assert (code, out) == (130, "") and "interrupted" in err and "Traceback" not in err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_termination_leaves_nothing_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(prog_name: str) -> None:
+        with atomic(tmp_path / "a.wav") as temporary:
+            temporary.write_text(prog_name)
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(cli, "app", work)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert stop.value.code == 143 and not list(tmp_path.iterdir())
+
+
+def test_a_track_is_finished_unless_raw_is_asked_for(call: Call, model_folder: Path) -> None:
+    make = ("generate", "house", "--model", model_folder, "--seconds", "12", "--seed", "1")
+    code, out, _ = call(*make, "-o", "a.wav", "--json", "--lufs", "-16")
+    row = json.loads(out)
+    assert code == 0 and abs(row["finish"]["lufs_after"] + 16) < 0.1
+    assert row["loudness_lufs"] == row["finish"]["lufs_after"] and row["true_peak_db"] <= -1
+    samples = read("a.wav").samples
+    assert samples.shape == (2, 12 * 44_100)
+    assert not samples[:, -22_050:].any() and samples[:, 44_100 * 9].any()
+    assert row["end_seconds"] <= 12 - 3  # what was planned leaves room for the ending
+    code, _, err = call(*make, "-o", "b.wav", "--raw")
+    assert code == 0 and "LUFS" not in err
+    assert read("b.wav").samples[:, -22_050:].any()
+
+
+def test_the_best_of_several_takes_is_kept_and_the_others_if_asked(
+    call: Call, model_folder: Path, tmp_path: Path
+) -> None:
+    make = ("generate", "house, 124 bpm", "--model", model_folder, "--seconds", "4", "--seed", "2")
+    code, out, err = call(*make, "--best-of", "2", "--keep-all", "-o", "a.wav")
+    assert code == 0 and out.splitlines() == ["a.wav", "a-other1.wav"]
+    assert "match" in err and "\n*" in err and "asked 124 BPM, heard" in err
+    audio = {path.name for path in tmp_path.glob("*.wav")}
+    assert audio == {"a.wav", "a-other1.wav"}
+    scores = [json.loads(Path(name).with_suffix(".wav.json").read_text()) for name in out.split()]
+    assert {one["recipe"]["item"] for one in scores} == {0, 64}
+    code, out, _ = call(*make, "--best-of", "2", "--json", "-o", "b.wav")
+    row = json.loads(out)
+    best = max(row["takes"], key=lambda take: take["score"])
+    assert len(row["takes"]) == 2 and row["item"] == best["item"]
+    assert Path("b.wav").read_bytes() == Path("a.wav").read_bytes()
+
+
+def test_retry_goes_on_until_the_tempo_is_heard(
+    call: Call, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from longform import choose
+
+    heard_in = []
+
+    def hear(waveform: Waveform, *, item: int, **wanted: object) -> choose.Heard:
+        heard_in.append(item)
+        obeyed = len(heard_in) == 3
+        return choose.Heard(item=item, tempo_bpm=90.0, tempo_obeyed=obeyed, **wanted)
+
+    monkeypatch.setattr(choose, "hear", hear)
+    make = ("generate", "x", "--model", model_folder, "--seconds", "2", "--bpm", "90", "--json")
+    _, out, _ = call(*make, "--retry", "9", "-o", "a.wav")
+    assert heard_in == [0, 64, 128] and json.loads(out)["item"] == 128
 
 
 def test_encode_and_decode_go_there_and_back(call: Call, model_folder: Path) -> None:

@@ -15,8 +15,8 @@ from longform.dit.config import ConditionerConfig, DiTConfig
 from longform.dit.features import NumberEmbedding
 from longform.dit.model import DiT
 from longform.dit.norms import RMSNorm
-from longform.dit.rope import rotary_angles, rotate
 from longform.errors import UserError
+from longform.nn.rope import rotary_angles, rotate
 
 PREPEND = DiTConfig(
     io_channels=8, width=128, depth=3, heads=2, cond_token_width=64, global_width=48, ff_width=512,

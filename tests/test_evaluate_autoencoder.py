@@ -25,6 +25,7 @@ class Halver:
 
     sample_rate, channels, hop_samples, latent_channels = SAMPLE_RATE, 2, 1024, 2048
     encode_margin_frames = decode_margin_frames = 0
+    align_frames = 1
     latent_rate_hz = SAMPLE_RATE / 1024
 
     def encode(self, audio: Tensor) -> Posterior:

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,17 +15,15 @@ from longform.music.prompt import read_prompt
 from longform.music.styles import STYLES
 from longform.music.theory import Key
 from longform.train.evaluate.clips import listen, summarise
-from longform.train.evaluate.command import calibrate_command, structure_command
-from longform.train.evaluate.generation import (
-    clap_scores,
-    generate_clips,
-    generation_report,
-    prompt_match,
-    with_facts,
+from longform.train.evaluate.command import (
+    calibrate_command,
+    generation_command,
+    structure_command,
 )
-from longform.train.evaluate.prompts import TestPrompt, load_prompts
+from longform.train.evaluate.generation import clap_scores, prompt_match
+from longform.train.evaluate.prompts import load_prompts
 from longform.train.evaluate.selection import select_music
-from longform.train.evaluate.tables import generation_table
+from tests.tiny import tiny_bundle
 
 SECONDS = 12.0
 
@@ -125,29 +122,28 @@ def test_prompt_match_counts_every_clip_against_a_stranger() -> None:
     assert prompt_match(half, seed=3)["above_any_share"] == 0.5
 
 
-def test_generation_is_judged_by_the_prompt_then_by_the_plan(tmp_path: Path) -> None:
-    stated = TestPrompt(text="rock", style="rock", tempo_bpm=100.0, key=Key.parse("C major"))
-    open_ = TestPrompt(text="pop", style="pop", tempo_bpm=None, key=None)
-
-    def generate(prompt: str, seed: int) -> tuple[Waveform, dict[str, Any]]:
-        facts = {"tempo_bpm": 130.0, "key": "G major"}
-        bpm, key = (100, "C major") if prompt == "rock" else (130, "G major")
-        return piece(bpm, Key.parse(key), SECONDS, seed), facts
-
-    clips, paths, walls = generate_clips(generate, [stated, open_], seed=5, folder=tmp_path)
-    assert [clip.asked_bpm for clip in clips] == [100, 130]
-    assert all(path.is_file() for path in paths)
-    report = generation_report(clips, paths, walls, np.eye(2), seed=0)
-    assert report["tempo"]["obeyed_share"] == report["key"]["exact_share"] == 1
-    json.dumps(report)
-    printed = generation_table(report | {"model": "tiny", "seconds": SECONDS})
-    assert "100.0 %" in printed and "2 clips of 12 s by tiny" in printed
-
-
-def test_the_prompt_wins_over_the_plan() -> None:
-    prompt = TestPrompt(text="x", style=None, tempo_bpm=90.0, key=None)
-    asked = with_facts(prompt, {"tempo_bpm": 120.0, "key": "Bb major", "style": "pop"})
-    assert (asked.tempo_bpm, str(asked.key), asked.style) == (90, "Bb major", "pop")
+def test_what_is_there_is_gone_on_with_and_never_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = str(tiny_bundle(tmp_path / "tiny").folder)
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("house, 120 bpm, in A minor\nslow rock\n")
+    settings = {"model": model, "prompts": prompts, "seconds": 8.0, "out": tmp_path / "out"}
+    whole = generation_command(**settings)
+    assert whole["clips"] == 2 and whole["generate_seconds_mean"] > 0
+    assert [row["asked_bpm"] is None for row in whole["each"]] == [False, False]
+    assert whole["each"][0]["asked_key"] == "A minor" and whole["each"][1]["style"] == "rock"
+    first, second = (tmp_path / "out" / f"00{number}.flac" for number in (0, 1))
+    before = first.read_bytes(), second.read_bytes()
+    for path in (second, second.with_name("001.flac.json")):
+        path.unlink()
+    resumed = generation_command(**settings)
+    assert (first.read_bytes(), second.read_bytes()) == before
+    assert resumed["each"][0]["generate_seconds"] is None
+    assert "2 clips of 8 s by" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"000\.flac: exists already, made from another request"):
+        generation_command(**settings | {"seed": 9})
+    assert (first.read_bytes(), second.read_bytes()) == before
 
 
 def test_clap_scores_are_cosines_of_every_clip_with_every_text() -> None:

@@ -13,11 +13,11 @@ from longform.autoencoder.losses import (
     feature_matching,
     hinge_discriminator,
     hinge_generator,
-    mel_filterbank,
     scale_invariant_sdr_db,
 )
 from longform.autoencoder.stft import stft_magnitude, stft_pairs
 from longform.errors import UserError
+from longform.mel import unit_mel_bands
 
 RATE = 44_100
 
@@ -113,7 +113,10 @@ def test_the_mel_term_is_added_with_its_weight() -> None:
         )
         for weight in (0.0, 1.0, 2.0)
     }
-    window, bank = torch.hann_window(512), mel_filterbank(512, 80, RATE)
+    window, bank = (
+        torch.hann_window(512),
+        unit_mel_bands(sample_rate=RATE, fft_samples=512, bands=80),
+    )
     mels = [
         torch.stft(x.flatten(0, 1), 512, 128, window=window, return_complex=True)
         .abs()
@@ -156,14 +159,14 @@ def test_spectra_and_their_gradients_are_those_of_torch_stft(size: int) -> None:
     assert torch.autograd.gradcheck(lambda x: stft_magnitude(x, window), signal)
 
 
-def test_mel_filterbank_against_librosa() -> None:
-    bank = mel_filterbank(2048, 40, RATE)
+def test_unit_mel_bands_against_librosa() -> None:
+    bank = unit_mel_bands(sample_rate=RATE, fft_samples=2048, bands=40)
     reference = torch.from_numpy(
         librosa.filters.mel(sr=RATE, n_fft=2048, n_mels=40, htk=True, norm=None)
     ).T
     reference = reference / reference.sum(dim=0)
     torch.testing.assert_close(bank[:, 5:], reference[:, 5:], atol=1e-5, rtol=1e-4)
-    narrow = mel_filterbank(64, 40, RATE)
+    narrow = unit_mel_bands(sample_rate=RATE, fft_samples=64, bands=40)
     torch.testing.assert_close(narrow.sum(dim=0), torch.ones(40))
 
 

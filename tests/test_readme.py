@@ -1,5 +1,6 @@
 """The README tells the truth: its commands parse and run, its Python runs, its files exist."""
 
+import json
 import re
 import runpy
 import shlex
@@ -37,6 +38,8 @@ def parse(command: Any, name: str, arguments: list[str]) -> None:
     context = command.make_context(name, list(arguments))
     if hasattr(command, "commands"):
         rest = [*context._protected_args, *context.args]
+        if not rest and command.invoke_without_command:
+            return
         name, command, rest = command.resolve_command(context, rest)
         parse(command, name, rest)
 
@@ -44,7 +47,10 @@ def parse(command: Any, name: str, arguments: list[str]) -> None:
 @pytest.fixture
 def mini(model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A stand-in of random weights under the name `mini`; the current folder is an empty one."""
-    shutil.copytree(model_folder, tmp_path / "models" / "mini")
+    folder = tmp_path / "models" / "mini"
+    shutil.copytree(model_folder, folder)
+    about = json.loads((folder / "longform.json").read_text())
+    (folder / "longform.json").write_text(json.dumps(about | {"name": "mini"}))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setattr(bundle, "MODELS", tmp_path / "models")

@@ -14,7 +14,14 @@ from longform.dit.condition import Condition
 from longform.dit.config import DiTConfig
 from longform.dit.guidance import Guidance, guided, rescaled
 from longform.dit.model import DiT
-from longform.dit.sampling import SAMPLERS, exponential_sigmas, item_noise, sample, solve
+from longform.dit.sampling import (
+    exponential_sigmas,
+    item_noise,
+    sample,
+    samplers_for,
+    solve,
+)
+from longform.dit.time_shift import FluxShift, LogSnrShift, flow_times
 from longform.errors import UserError
 from longform.progress import Progress
 
@@ -87,7 +94,7 @@ def test_2m_sde_equals_another_parametrisation(monkeypatch: pytest.MonkeyPatch) 
     assert (result - x).abs().max() < 1e-3
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", samplers_for("v"))
 def test_samples_have_the_distribution_of_the_data(sampler: str) -> None:
     noise = torch.stack([item_noise(1, item, (1, 4096)) for item in range(2)])
     seeds = [(1, 0), (1, 1)]
@@ -96,7 +103,7 @@ def test_samples_have_the_distribution_of_the_data(sampler: str) -> None:
     assert result.std() == pytest.approx(SPREAD, abs=0.04)
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", samplers_for("v"))
 def test_an_item_alone_equals_the_item_in_a_batch(sampler: str) -> None:
     torch.manual_seed(0)
     config = DiTConfig(
@@ -161,7 +168,9 @@ def test_progress_is_told_after_every_step() -> None:
 def test_settings_that_cannot_be_are_refused() -> None:
     noise = torch.zeros(1, 1, 4)
     for changes, message in (
-        ({"sampler": "euler"}, "sampler 'euler' is unknown; choose one of dpmpp-2m"),
+        ({"sampler": "heun"}, "sampler 'heun' is unknown; choose one of dpmpp-2m"),
+        ({"sampler": "euler"}, "'euler' does not solve models that predict 'v'; choose one of dpm"),
+        ({"objective": "rectified_flow"}, "sigma_max 80.0 is a time here"),
         ({"steps": 0}, "steps 0 must be at least 1"),
         ({"sigma_min": 90.0}, "must rise from above 0"),
     ):
@@ -212,12 +221,110 @@ def test_a_negative_prompt_may_have_another_length() -> None:
     torch.testing.assert_close(result, x + 7)
 
 
-def test_rescaling_restores_the_deviation_of_each_item() -> None:
+def test_rescaling_restores_the_deviation_of_each_frame() -> None:
     wanted = torch.randn(2, 3, 40) * torch.tensor([1.0, 5.0])[:, None, None]
     mixed = 3 * wanted + 1
     full, none = rescaled(mixed, wanted, 1.0), rescaled(mixed, wanted, 0.0)
-    torch.testing.assert_close(full.std(dim=(1, 2)), wanted.std(dim=(1, 2)))
+    torch.testing.assert_close(full.std(dim=1), wanted.std(dim=1))
     torch.testing.assert_close(none, mixed)
+
+
+def test_projected_guidance_leaves_the_estimate_alone_along_itself() -> None:
+    """Velocities that differ along the clean estimate only: nothing is left to exaggerate."""
+    x, time = torch.randn(2, 3, 8), torch.full((2,), 0.5)
+    condition = Condition(torch.zeros(2, 1, 1), None, torch.zeros(2, 1))
+
+    def model(x: Tensor, time: Tensor, condition: Condition) -> Tensor:
+        half = len(x) // 2
+        v = torch.zeros_like(x)
+        v[half:] = 0.3 * x[half:]  # where v = 0 the clean estimate of a flow is x
+        return v
+
+    plain, projected = (
+        guided(model, condition, condition, Guidance(scale=5.0, projection=share), "rf_denoiser")
+        for share in (0.0, 1.0)
+    )
+    torch.testing.assert_close(plain(x, time), -1.2 * x)
+    torch.testing.assert_close(projected(x, time), torch.zeros_like(x), atol=1e-6, rtol=0)
+
+
+def straight(x: Tensor, time: Tensor) -> Tensor:
+    """The exact velocity of a rectified flow when the data are normal(MEAN, SPREAD^2)."""
+    t = time.view(-1, 1, 1)
+    variance = (1 - t) ** 2 * SPREAD**2 + t**2
+    clean = MEAN + (1 - t) * SPREAD**2 / variance * (x - (1 - t) * MEAN)
+    noise = t / variance * (x - (1 - t) * MEAN)
+    return noise - clean
+
+
+@pytest.mark.parametrize("shift", [None, LogSnrShift(per_doubling=0.0)])
+@pytest.mark.parametrize("sampler", samplers_for("rectified_flow"))
+def test_flows_have_the_distribution_of_the_data(sampler: str, shift: LogSnrShift | None) -> None:
+    noise = torch.stack([item_noise(1, item, (1, 4096)) for item in range(2)])
+    result = solve(
+        straight, noise, objective="rectified_flow", sampler=sampler, steps=60, sigma_max=1.0,
+        shift=shift, seeds=[(1, 0), (1, 1)],
+    )  # fmt: skip
+    assert result.mean() == pytest.approx(MEAN, abs=0.04)
+    if sampler != "pingpong":  # which takes posterior means for samples, right for few-step models
+        assert result.std() == pytest.approx(SPREAD, abs=0.04)
+
+
+def test_a_flow_keeps_a_recording_under_little_noise() -> None:
+    recording = torch.linspace(-1, 1, 64).view(1, 1, 64)
+    noise = item_noise(0, 0, (1, 1, 64))
+    settings = {"objective": "rectified_flow", "sampler": "euler", "steps": 20, "init": recording}
+    near, far = (solve(straight, noise, sigma_max=start, **settings) for start in (0.1, 1.0))
+    pure = solve(straight, noise, sigma_max=1.0, **settings | {"init": None})
+    assert (near - recording).abs().mean() < 0.15
+    torch.testing.assert_close(far, pure)
+
+
+@pytest.mark.parametrize(
+    ("objective", "sampler", "top"), [("v", "dpmpp-2m", 80.0), ("rf_denoiser", "euler", 1.0)]
+)
+def test_latents_may_be_replaced_before_each_call(objective: str, sampler: str, top: float) -> None:
+    """Half of the frames are held on the path of a recording: there the recording comes out."""
+    recording, noise = torch.linspace(-1, 1, 64).view(1, 1, 64), item_noise(0, 0, (1, 1, 64))
+    times: list[float] = []
+
+    def hold(x: Tensor, time: float) -> Tensor:
+        times.append(time)
+        held = flow.noised(recording, noise, torch.tensor([time]), objective)
+        return torch.cat([held[..., :32], x[..., 32:]], dim=-1)
+
+    def denoise(x: Tensor, time: Tensor) -> Tensor:
+        v = flow.velocity(recording, noise, time, objective)
+        return torch.cat([v[..., :32], torch.zeros_like(x[..., 32:])], dim=-1)
+
+    result = solve(
+        denoise, noise, objective=objective, sampler=sampler, steps=7, sigma_min=0.03,
+        sigma_max=top, between=hold,
+    )  # fmt: skip
+    torch.testing.assert_close(result[..., :32], recording[..., :32], atol=1e-4, rtol=0)
+    assert len(times) == 7 and times == sorted(times, reverse=True)
+
+
+def test_times_of_a_flow_fall_from_the_start_to_zero() -> None:
+    for shift in (None, LogSnrShift(), FluxShift(min_alpha=2.0, max_alpha=5.0)):
+        for start in (1.0, 0.4):
+            times = flow_times(8, start, 2000, shift)
+            assert times[0] == pytest.approx(start) and times[-1] == 0 and len(times) == 9
+            assert (times.diff() < 0).all()
+    even = torch.logit(flow_times(8, 1.0, 500, None)[1:-1]).diff()
+    torch.testing.assert_close(even, torch.full((6,), -1.0))
+
+
+@pytest.mark.parametrize("objective", ["v", "rectified_flow"])
+def test_the_path_its_velocity_and_their_inverses_of(objective: str) -> None:
+    clean, noise = torch.randn(2, 3, 4, 5)
+    time = torch.tensor([0.01, 0.37, 1.0])
+    x = flow.noised(clean, noise, time, objective)
+    v = flow.velocity(clean, noise, time, objective)
+    torch.testing.assert_close(x[2], noise[2], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(flow.clean_from_velocity(x, v, time, objective), clean)
+    torch.testing.assert_close(flow.noise_from_velocity(x, v, time, objective), noise)
+    assert not flow.loss(v, clean, noise, time, objective).any()
 
 
 def test_the_path_its_velocity_and_their_inverses() -> None:

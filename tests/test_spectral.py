@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from einops import rearrange
 
 from longform.autoencoder.features import BandSpec, LogBands, band_matrix, magnitudes
 from longform.autoencoder.spectral import (
@@ -16,6 +17,9 @@ from longform.autoencoder.spectral import (
     Spectral,
     SpectralConfig,
 )
+from longform.autoencoder.spectral_start import head_log_magnitude, start_from_data
+from longform.autoencoder.tiled import decode_windowed
+from longform.autoencoder.tones import LOWEST_HZ, PERIOD_FRAMES, ToneBank
 from longform.errors import UserError
 
 TINY = SpectralConfig(
@@ -52,7 +56,7 @@ def test_head_gives_back_the_signal_whose_spectrum_it_is_given(network: Spectral
     spectrum = torch.fft.rfft(frames * torch.hann_window(HEAD_WINDOW))
     turns = torch.arange(spectrum.shape[2])[:, None] * torch.arange(BINS) % 4
     unturned = spectrum * torch.exp(-0.5j * math.pi * turns)
-    rebuilt = network._inverse_stft(unturned.real, unturned.imag)
+    rebuilt = network._join(network._blocks(unturned.real, unturned.imag))
     assert torch.allclose(rebuilt, audio, atol=1e-4)
 
 
@@ -124,14 +128,99 @@ def test_linear_start_keeps_most_of_the_variance_and_the_spectrum(network: Spect
         return loud.square() * torch.randn(2, 2, 16 * 4096, generator=generator)
 
     fresh = Spectral(TINY).eval()
-    kept = fresh.initialise_from_data([clip() for _ in range(4)])
+    kept = start_from_data(fresh, [clip() for _ in range(4)])
     assert kept > 0.5
     audio = clip()
     fresh.requires_grad_(False)
-    wanted = fresh._head_log_magnitude(audio)
+    wanted = rearrange(head_log_magnitude(fresh, audio), "b c (f r) n -> b f (r c n)", r=8)
     latents = fresh.encode(audio).mean
     assert float(latents.std()) == pytest.approx(1.0, rel=0.8)
     got = fresh.decoder.linear(latents.transpose(1, 2))
     constant = (wanted - wanted.mean()).square().mean()
     assert (wanted - got).square().mean() < 0.6 * constant
     assert network.decoder.linear.weight is not fresh.decoder.linear.weight
+
+
+@pytest.fixture(scope="module")
+def bank() -> ToneBank:
+    return ToneBank(96, 44100, 4096, torch.hann_window(HEAD_WINDOW))
+
+
+def test_pitches_are_the_scale_and_repeat_with_the_windows(bank: ToneBank) -> None:
+    """No pitch is more than 5 cents off, and after 64 latents every oscillator is at its start."""
+    scale = LOWEST_HZ * 2 ** (torch.arange(96) / 12)
+    assert (1200 * torch.log2(bank.hz / scale)).abs().max() < 5
+    turns = bank.hz * PERIOD_FRAMES * 4096 / 44100
+    assert (turns - turns.round()).abs().max() < 1e-6
+
+
+def test_a_pitch_sounds_as_one_steady_sine_of_its_level(network: Spectral, bank: ToneBank) -> None:
+    """Frames of equal amplitude join to A4 without a beat: what an own phase cannot hold."""
+    levels = torch.full((1, 2, 160, 96), -30.0)
+    levels[..., 48] = math.log(0.5)
+    audio = network._join(bank(levels, HEAD_HOP))[..., 4096:-4096]
+    time = torch.arange(audio.shape[-1], dtype=torch.float64) / 44100
+    angle = 2 * math.pi * bank.hz[48] * time
+    waves = torch.stack([angle.cos(), angle.sin()], 1)
+    fitted = torch.linalg.lstsq(waves, audio[0].T.double()).solution
+    assert torch.allclose(fitted.square().sum(0).sqrt(), torch.tensor(0.5).double(), atol=1e-3)
+    assert torch.allclose(waves @ fitted, audio[0].T.double(), atol=2e-3)
+
+
+def test_measuring_hears_the_levels_and_sets_neighbours_down(
+    network: Spectral, bank: ToneBank
+) -> None:
+    levels = torch.full((1, 2, 160, 96), -30.0)
+    levels[..., 40], levels[..., 47] = math.log(0.3), math.log(0.1)
+    heard = bank.measure(network._join(bank(levels, HEAD_HOP)), HEAD_HOP)[0, 0, 80]
+    assert heard[40].exp() == pytest.approx(0.3, rel=0.02)
+    assert heard[47].exp() == pytest.approx(0.1, rel=0.02)
+    assert heard[[38, 39, 41, 42]].exp().max() < 0.03
+
+
+def test_windows_with_tones_equal_the_whole() -> None:
+    """Windows of any length: they begin where the oscillators do."""
+    torch.manual_seed(3)
+    tuned = Spectral(replace(TINY, tones=24, noise=True)).eval()
+    torch.nn.init.normal_(tuned.decoder.tone_linear.weight, std=0.5)
+    torch.nn.init.constant_(tuned.decoder.tone_linear.bias, -3.0)
+    latents = torch.randn(1, 8, 150)
+    whole = tuned.decode(latents)
+    for window in (1, 37, 64, 100):
+        parts = decode_windowed(tuned, latents, window)
+        assert torch.allclose(parts, whole, atol=1e-4), window
+    tuned.decoder.tone_linear.bias.data.sub_(40.0)
+    assert (tuned.decode(latents) - whole).abs().max() > 0.01
+
+
+def test_the_tones_start_from_what_is_heard(bank: ToneBank) -> None:
+    """Fitted to sines of the scale alone, before any step the decoder sounds a new one in tune."""
+    generator = torch.Generator().manual_seed(5)
+    time = torch.arange(24 * 4096, dtype=torch.float64) / 44100
+
+    def clip(pitch: int) -> torch.Tensor:
+        level = 0.1 + 0.4 * torch.rand(2, 1, generator=generator).double()
+        wave = level * torch.sin(2 * math.pi * bank.hz[pitch] * time)
+        return wave.float()[None] + 1e-4 * torch.randn(1, 2, len(time), generator=generator)
+
+    tuned = Spectral(replace(TINY, tones=96, latent_channels=32)).eval()
+    start_from_data(tuned, [clip(pitch) for pitch in range(36, 60)])
+    heard = bank.measure(tuned.decode(tuned.encode(clip(45)).mean), HEAD_HOP)[0, 0, 48:-48]
+    assert (heard.argmax(-1) == 45).float().mean() > 0.9
+
+
+def test_noise_takes_the_comb_out_of_what_has_no_pitch() -> None:
+    """Equal latents without noise give a signal that repeats with every latent; with it, none."""
+    torch.manual_seed(4)
+    plain = Spectral(TINY).eval()
+    noisy = Spectral(replace(TINY, noise=True)).eval()
+    noisy.load_state_dict(plain.state_dict(), strict=False)
+    noisy.decoder.noise.bias.data.fill_(2.0)
+    latents = torch.randn(1, 8, 1).expand(1, 8, 40)
+
+    def repeats(network: Spectral) -> float:
+        audio = network.decode(latents)[0, 0, 16 * 4096 : 24 * 4096].view(8, 4096)
+        return float(torch.corrcoef(audio.detach())[0, 1:].mean())
+
+    assert repeats(plain) > 0.99
+    assert abs(repeats(noisy)) < 0.1

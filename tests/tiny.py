@@ -34,6 +34,8 @@ AUTOENCODER = {
     "encoder_depth": 1,
     "decoder_widths": [WIDTH, WIDTH, WIDTH],
     "decoder_depths": [1, 1, 1],
+    "tones": 48,
+    "noise": True,
 }
 CLAP = ClapConfig(
     embedding_width=WIDTH,

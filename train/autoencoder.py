@@ -22,6 +22,8 @@ from longform.autoencoder.losses import (
     scale_invariant_sdr_db,
 )
 from longform.autoencoder.spectral import Spectral
+from longform.autoencoder.spectral_start import start_from_data
+from longform.autoencoder.tones import PitchLoss
 from longform.config import load_yaml
 from longform.errors import UserError
 from longform.progress import Progress
@@ -50,11 +52,14 @@ class AutoencoderTrainee(Trainee):
         torch.manual_seed(config.run.seed)
         network = build(config.kind, config.model)
         self.autoencoder = as_autoencoder(network)
+        if config.decoder_only:
+            network.get_submodule("encoder").requires_grad_(False)
         channels, rate = self.autoencoder.channels, self.autoencoder.sample_rate
         self.discriminator = MultiScaleSTFTDiscriminator(config.discriminator, channels)
         self.networks = {"generator": network, "discriminator": self.discriminator}
         self._check_crops()
         self.spectral_loss = _spectral_loss(config.loss, rate)
+        self.pitch_loss = _pitch_loss(config)
         cache = config.data.cache or Path(config.data.folder) / ".cache"
         self.cache = cache_audio(
             config.data.folder, cache, sample_rate=rate, channels=channels, on_progress=_show
@@ -83,12 +88,14 @@ class AutoencoderTrainee(Trainee):
         if processes and self.config.discriminator.scales_per_step:
             raise UserError("discriminator.scales_per_step is for one process; set it to 0")
         self.spectral_loss.to(device)
+        if self.pitch_loss is not None:
+            self.pitch_loss.to(device)
         run = self.config.run
         resumed = checkpoints.newest(Path(run.out) / "checkpoints", lambda _: None) is not None
         network = self.networks["generator"]
         if self.config.init == "pca" and not resumed and run.start_from is None:
             assert isinstance(network, Spectral)
-            kept = network.initialise_from_data(self._init_batches(device))
+            kept = start_from_data(network, self._init_batches(device))
             print(f"principal components keep {kept:.1%} of the variance", file=sys.stderr)
 
     def compile(self) -> None:
@@ -176,6 +183,8 @@ class AutoencoderTrainee(Trainee):
             "stft": self._spectral_distance(fake, audio, generator),
             "kl": Posterior(mean=posterior.mean.float(), std=posterior.std.float()).kl(),
         }
+        if self.pitch_loss is not None:
+            losses["pitch"] = self.pitch_loss(fake, audio)
         if weights.waveform:
             losses["waveform"] = F.l1_loss(fake, audio)
         if adversarial:
@@ -284,6 +293,13 @@ def _spectral_loss(config: LossConfig, sample_rate: int) -> nn.Module:
         resolutions_per_step=config.resolutions_per_step,
         mel_weight=config.mel,
     )
+
+
+def _pitch_loss(config: AutoencoderTrainConfig) -> PitchLoss | None:
+    if not config.loss.pitch or config.spectral is None:
+        return None
+    model = config.spectral
+    return PitchLoss(model.tones, model.sample_rate, model.hop_samples)
 
 
 def _show(progress: Progress) -> None:

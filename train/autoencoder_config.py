@@ -43,6 +43,8 @@ class LossConfig:
     mel: float = 0.0
     """Log-mel L1 on the drawn resolutions; "sampled" alone."""
     waveform: float = 0.0
+    pitch: float = 0.0
+    """Log-amplitudes at the pitches of the scale, on long windows: for `spectral.tones` alone."""
     adversarial: float = 0.1
     feature_matching: float = 5.0
     kl: float = 1e-4
@@ -77,12 +79,18 @@ class AutoencoderTrainConfig:
     init: Literal["random", "pca"] = "random"
     """"pca" starts the linear paths of a spectral autoencoder from principal components."""
     init_seconds: float = 480.0
+    decoder_only: bool = False
+    """The encoder stays as `run.start_from` has it, so that latents made with it stay valid."""
 
     def __post_init__(self) -> None:
         if (self.spectral is None) == (self.oobleck is None):
             raise UserError("give exactly one of the sections spectral and oobleck")
         if self.init == "pca" and self.spectral is None:
             raise UserError("init: pca is for the spectral autoencoder")
+        if self.loss.pitch and not (self.spectral and self.spectral.tones):
+            raise UserError("loss.pitch needs a spectral autoencoder with tones")
+        if self.decoder_only and self.run.start_from is None:
+            raise UserError("decoder_only: true needs run.start_from, which gives the encoder")
 
     @property
     def kind(self) -> str:

@@ -1,7 +1,8 @@
 """Settings that every training run has; each trainee's own config holds one of these as `run`."""
 
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from longform.errors import UserError
@@ -36,6 +37,57 @@ class OptimConfig:
             raise UserError(f"warmup must be in [0, 1), got {self.warmup}")
 
 
+EVALUATION_FIGURES = {
+    "tempo": 1,
+    "key": 1,
+    "key_mirex": 1,
+    "clap_own": 1,
+    "clap_any": 1,
+    "stereo_correct": 1,
+    "silent": -1,
+    "clipped": -1,
+    "static": -1,
+}
+"""What an evaluation during training measures: 1 where more is better, -1 where less is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig:
+    """Evaluation while training: fixed prompts and seeds, sampled with the averaged weights.
+
+    What is learned does not depend on it, bit for bit. `autoencoder` (a run folder, a checkpoint or
+    a bundle) makes the latents audible.
+    """
+
+    autoencoder: str
+    minutes: float = 10.0
+    """Between two evaluations; 0 evaluates after every step. The last step is always evaluated."""
+    prompts: int = 8
+    seconds: float = 24.0
+    stop_when: str | None = None
+    """"METRIC over N": stop when METRIC has not improved in the last N evaluations."""
+
+    def __post_init__(self) -> None:
+        if self.minutes < 0 or self.prompts < 2 or self.seconds < 2:
+            raise UserError(
+                f"evaluate: minutes {self.minutes:g}, prompts {self.prompts}, seconds "
+                f"{self.seconds:g}; at least 0, 2 and 2 are needed"
+            )
+        self.stop_rule()
+
+    def stop_rule(self) -> tuple[str, int] | None:
+        """Metric and patience of `stop_when`."""
+        if self.stop_when is None:
+            return None
+        found = re.fullmatch(r"(\w+) over ([1-9]\d*)", self.stop_when.strip())
+        if found is None or found.group(1) not in EVALUATION_FIGURES:
+            known = ", ".join(EVALUATION_FIGURES)
+            raise UserError(
+                f"stop_when {self.stop_when!r} is not 'METRIC over N' with one of {known}"
+            )
+        return found.group(1), int(found.group(2))
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """One run: where it writes, how long it takes, how it optimises and what it keeps."""
@@ -64,6 +116,8 @@ class RunConfig:
     log_every: int = 10
     validate_every: int = 0
     """Steps between validations; 0 validates at the end alone."""
+    evaluate: EvaluateConfig | None = None
+    """Listening to the model while it trains; only the denoiser can be listened to."""
     tensorboard: bool = False
     start_from: str | None = None
     """A finished run (or one of its checkpoints) whose weights a new run begins with."""
@@ -95,6 +149,8 @@ RESUMABLE = frozenset(
         "prefetch",
         "threads",
         "tensorboard",
+        "evaluate",
+        *(f"evaluate.{field.name}" for field in fields(EvaluateConfig)),
     }
 )
 """Settings of a run that may differ when it is resumed: they do not change what is learned.

@@ -25,6 +25,7 @@ from longform.music.plan import Plan
 from longform.music.theory import Key
 from longform.train.coder import fingerprint
 from longform.train.dit_config import DiTTraining, Window
+from longform.train.evaluate.online import listen_to, load_decoder
 from longform.train.latents import LatentDataset, LatentItem
 from longform.train.loop import fit
 from longform.train.pack import read_part
@@ -46,6 +47,8 @@ class DiTTrainee(Trainee):
         self.held_out = validation_latents(config.latents, config.validation_items)
         self.clap = load_clap(config.clap)
         config.check(self.latents, self.clap.token_width)
+        if config.run.evaluate is not None:  # a wrong one is better found before the first step
+            load_decoder(config.run.evaluate, self.latents)
         torch.manual_seed(config.run.seed)
         dit = DiT(config.dit)
         dit.latent_mean.copy_(self.latents.mean)
@@ -91,14 +94,14 @@ class DiTTrainee(Trainee):
         batch: Batch,
         generator: torch.Generator,
     ) -> dict[str, Tensor]:
-        clean = self._standardise(batch["latents"])
+        clean, objective = self._standardise(batch["latents"]), self.config.dit.objective
         noise = torch.randn(clean.shape, generator=generator).to(clean.device)
         time = flow.draw_times(len(clean), generator, self.config.logit_normal_share)
         time = time.to(clean.device)
         predicted = networks[phase](
-            flow.noised(clean, noise, time), time, prompts_of(batch), batch["drop"]
+            flow.noised(clean, noise, time, objective), time, prompts_of(batch), batch["drop"]
         )
-        return {"loss": flow.loss(predicted, clean, noise, time).mean()}
+        return {"loss": flow.loss(predicted, clean, noise, time, objective).mean()}
 
     @torch.no_grad()
     def validate(self, networks: Mapping[str, nn.Module], step: int) -> dict[str, float]:
@@ -122,6 +125,14 @@ class DiTTrainee(Trainee):
             "loss_without_guide": float(torch.cat(free).mean()),
         }
 
+    def evaluate(self, weights: Mapping[str, Mapping[str, Tensor]]) -> dict[str, float]:
+        """Sampled as a user would, in a fresh, uncompiled copy."""
+        settings = self.config.run.evaluate
+        assert settings is not None
+        copy = Denoiser(DiT(self.config.dit), Conditioner(self.config.conditioner))
+        load_into(copy, dict(weights["dit"]), "averaged weights")
+        return listen_to(copy, self.clap, load_decoder(settings, self.latents), settings)
+
     def parts(self) -> dict[str, Part]:
         return {
             "dit": Part(prefix="dit.dit.", config=to_mapping(self.config.dit)),
@@ -138,14 +149,14 @@ class DiTTrainee(Trainee):
     def _held_out_loss(self, network: nn.Module, batch: Batch, numbers: np.ndarray) -> Tensor:
         device = next(network.parameters()).device
         batch = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in batch.items()}
-        clean = self._standardise(batch["latents"])
+        clean, objective = self._standardise(batch["latents"]), self.config.dit.objective
         noise = [
             torch.randn(clean.shape[1:], generator=Draw(0, int(n)).generator()) for n in numbers
         ]
         time = torch.tensor([(n % VALIDATION_TIMES + 0.5) / VALIDATION_TIMES for n in numbers])
         mixed, time = torch.stack(noise).to(device), time.float().to(device)
-        predicted = network(flow.noised(clean, mixed, time), time, prompts_of(batch))
-        return flow.loss(predicted, clean, mixed, time).cpu()
+        predicted = network(flow.noised(clean, mixed, time, objective), time, prompts_of(batch))
+        return flow.loss(predicted, clean, mixed, time, objective).cpu()
 
     def _start(self, item: LatentItem, frames: int, rng: np.random.Generator) -> int:
         """First frame of a random window; a piece that fits into it is taken from its start."""

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from longform.errors import UserError
 from longform.train import checkpoints, run_folder
 from longform.train.config import RunConfig
+from longform.train.evaluate.online import Evaluations
 from longform.train.log import RunLog
 from longform.train.state import State, build
 from longform.train.trainee import Trainee
@@ -33,6 +34,8 @@ class Job:
     prepared: dict[str, nn.Module]
     trainable: dict[str, list[nn.Parameter]]
     log: RunLog | None
+    evaluations: Evaluations | None
+    """On the main process of a run that is evaluated."""
     window: dict[str, tuple[Tensor, int]] = field(default_factory=dict)
     """Sum and count of each figure since the last line of the log."""
 
@@ -71,10 +74,13 @@ def start(trainee: Trainee, run: RunConfig, accelerator: Accelerator, stack: Exi
     if accelerator.num_processes > 1:
         broadcast_object_list(found)
     notes = _load(state, run, found[0])
-    log = None
+    log, evaluations = None, None
     if accelerator.is_main_process:
         log = RunLog(Path(run.out) / "log.jsonl", state.step, run.steps)
         stack.callback(log.close)
+        if run.evaluate is not None:
+            evaluations = Evaluations(run.evaluate, Path(run.out), state.step, run.steps)
+            stack.callback(evaluations.close)
         if run.tensorboard:
             accelerator.init_trackers("tensorboard")
         for note in notes:
@@ -86,7 +92,7 @@ def start(trainee: Trainee, run: RunConfig, accelerator: Accelerator, stack: Exi
     prepared = {name: accelerator.prepare(network) for name, network in trainee.networks.items()}
     if run.compile:
         trainee.compile()
-    return Job(trainee, run, accelerator, state, prepared, trainable, log)
+    return Job(trainee, run, accelerator, state, prepared, trainable, log, evaluations)
 
 
 def _load(state: State, run: RunConfig, checkpoint: Path | None) -> list[str]:

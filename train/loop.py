@@ -52,6 +52,9 @@ def _train(job: Job) -> None:
     run, state, main = job.run, job.state, job.accelerator.is_main_process
     saved_at = logged_at = time.monotonic()
     logged_step = state.step
+    if _agree(job, _plateaued(job))[0]:
+        job.say(f"stopped at step {state.step} already: {run.evaluate and run.evaluate.stop_when}")
+        return
     with (
         Stopper() as stopper,
         prefetched(
@@ -73,14 +76,22 @@ def _train(job: Job) -> None:
             if state.step == run.steps or _every(run.validate_every, state.step):
                 _validate(job)
 
+            paused = time.monotonic()
+            if job.evaluations is not None and job.evaluations.due(state.step):
+                _evaluate(job)
+                logged_at += time.monotonic() - paused
             due = main and time.monotonic() - saved_at > 60 * run.checkpoint_minutes
-            signal, due = _agree(job, stopper.signal, due)
-            if signal or due or state.step == run.steps or _every(run.checkpoint_steps, state.step):
+            signal, due, stop = _agree(job, stopper.signal, due, _plateaued(job))
+            last = stop or state.step == run.steps
+            if signal or due or last or _every(run.checkpoint_steps, state.step):
                 path = _save(job)
                 saved_at = time.monotonic()
                 if signal and state.step < run.steps:
                     job.say(f"stopped at step {state.step}, saved in {path}; run again to go on")
                     raise SystemExit(128 + signal)
+            if stop:
+                job.say(f"stopped at step {state.step}: {run.evaluate and run.evaluate.stop_when}")
+                break
 
 
 def _draw(job: Job, step: int) -> list[Batch]:
@@ -210,6 +221,26 @@ def _validate(job: Job) -> None:
     )
 
 
+def _evaluate(job: Job) -> None:
+    """Listen to the averaged weights; nothing of the training is touched, no generator either."""
+    state = job.state
+    weights = {name: dict(network.state_dict()) for name, network in state.networks.items()}
+    weights |= {name: average.tensors() for name, average in state.averages.items()}
+    with torch.random.fork_rng():
+        figures = job.trainee.evaluate(weights)
+    assert job.evaluations is not None
+    job.evaluations.note(state.step, figures)
+    named = {f"evaluation/{name}": value for name, value in figures.items()}
+    if job.run.tensorboard:
+        job.accelerator.log(named, step=state.step)
+    told = "  ".join(f"{name} {value:.3g}" for name, value in named.items())
+    job.say(f"step {state.step}  {told}")
+
+
+def _plateaued(job: Job) -> bool:
+    return job.evaluations is not None and job.evaluations.plateaued
+
+
 def _save(job: Job) -> Path | None:
     """The main process writes; the others wait for it."""
     path = None
@@ -219,13 +250,13 @@ def _save(job: Job) -> Path | None:
     return path
 
 
-def _agree(job: Job, signal: int, due: bool) -> tuple[int, bool]:
+def _agree(job: Job, *seen: int) -> tuple[int, ...]:
     """What any process has seen, all of them know."""
     if job.accelerator.num_processes == 1:
-        return signal, due
-    mine = torch.tensor([[signal, int(due)]], device=job.accelerator.device)
+        return seen
+    mine = torch.tensor([[int(one) for one in seen]], device=job.accelerator.device)
     highest = cast(Tensor, job.accelerator.gather(mine)).amax(0)
-    return int(highest[0]), bool(highest[1])
+    return tuple(int(one) for one in highest)
 
 
 def _every(period: int, step: int) -> bool:

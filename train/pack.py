@@ -15,7 +15,8 @@ from longform.bundle import (
     NetworkPart,
     write_bundle,
 )
-from longform.config import load_yaml
+from longform.config import from_mapping, load_yaml
+from longform.dit.config import DiTConfig
 from longform.errors import UserError
 from longform.train import checkpoints
 
@@ -28,7 +29,7 @@ class About:
 
     description: str = ""
     licence: str = "MIT"
-    defaults: Defaults = field(default_factory=Defaults)
+    defaults: Defaults | None = None
     card: dict[str, Any] = field(default_factory=dict)
 
 
@@ -63,6 +64,7 @@ def pack(
     towers = read_part(clap, "clap", say)
     denoiser = read_part(dit, "dit", say)
     conditioner = read_part(dit, "conditioner", say)
+    trained_as = from_mapping(DiTConfig, denoiser.config, f"{denoiser.source}: dit")
     if coder.kind is None:
         raise UserError(f"{coder.source}: does not say which kind of autoencoder it is")
     sources = {"autoencoder": coder.source, "clap": towers.source, "dit": denoiser.source}
@@ -75,7 +77,7 @@ def pack(
         clap=NetworkPart(config=towers.config),
         dit=NetworkPart(config=denoiser.config),
         conditioner=NetworkPart(config=conditioner.config),
-        defaults=label.defaults,
+        defaults=label.defaults or Defaults.of(trained_as.objective),
         card={**label.card, "checkpoints": sources},
     )
     import longform.clap

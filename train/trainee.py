@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from longform.errors import UserError
+
 Batch = Mapping[str, Any]
 """Tensors by name. A key "ids" (list of str), where present, is named when a loss is not finite."""
 
@@ -132,6 +134,16 @@ class Trainee(ABC):
     def validate(self, networks: Mapping[str, nn.Module], step: int) -> dict[str, float]:
         """Figures on held-out items; `networks` hold averaged weights, in eval mode, no grad."""
         return {}
+
+    def evaluate(self, weights: Mapping[str, Mapping[str, Tensor]]) -> dict[str, float]:
+        """`longform.train.config.EVALUATION_FIGURES` of what averaged weights make, by network.
+
+        The networks in training stay as they are: it works on copies.
+
+        Raises:
+            UserError: nothing can be heard of this model alone.
+        """
+        raise UserError("run.evaluate: only the denoiser can be evaluated while it trains")
 
     @abstractmethod
     def parts(self) -> dict[str, Part]:

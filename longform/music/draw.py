@@ -64,8 +64,13 @@ def draw_plan(
     bpm: float | None = None,
     key: Key | str | None = None,
     metre: int | None = None,
+    form: Form | None = None,
+    tail_seconds: float = 0.0,
 ) -> Plan:
     """Draw a whole piece that ends within `seconds`, the same for the same arguments.
+
+    At least `tail_seconds` are left after the last bar (unless that leaves less than one bar).
+    `form` names the sections and their bars, in place of one of the style's own forms.
 
     Raises:
         UserError: an unknown style, or a tempo, key, metre or length that cannot be played.
@@ -76,11 +81,11 @@ def draw_plan(
     row, style_source = _style(style, facts, seed)
     moods = _moods(row, facts, seed)
     metre_drawn, metre_source = _metre(row, metre, facts, seed)
-    tempo, tempo_source = _tempo(row, bpm, facts, metre_drawn, seconds, seed)
+    tempo, tempo_source = _tempo(row, bpm, facts, metre_drawn, seconds, tail_seconds, seed)
     key_drawn, key_source = _key(row, key, facts, moods, seed)
-    bars = max(math.floor(seconds / (metre_drawn * 60.0 / tempo) + 1e-9), 1)
+    bars = max(math.floor((seconds - tail_seconds) / (metre_drawn * 60.0 / tempo) + 1e-9), 1)
     rng = _rng(seed, 6)
-    form = fit_form(row.forms[rng.integers(len(row.forms))], bars)
+    form = form or fit_form(row.forms[rng.integers(len(row.forms))], bars)
     sources = (style_source, tempo_source, key_source, metre_source)
     return Plan(
         style=row.name,
@@ -163,7 +168,13 @@ def _metre(row: Style, asked: int | None, facts: PromptFacts, seed: int) -> tupl
 
 
 def _tempo(
-    row: Style, asked: float | None, facts: PromptFacts, metre: int, seconds: float, seed: int
+    row: Style,
+    asked: float | None,
+    facts: PromptFacts,
+    metre: int,
+    seconds: float,
+    tail_seconds: float,
+    seed: int,
 ) -> tuple[float, str]:
     for value, source in ((asked, "asked"), (facts.bpm, "prompt")):
         if value is not None:
@@ -177,23 +188,25 @@ def _tempo(
     elif words & {"fast", "furious"}:
         low, centre = centre, (2 * high + centre) / 3
     drawn = _rng(seed, 4).triangular(low, centre, high)
-    return _fitting_tempo(drawn, min(high, MAX_BPM), max(low, MIN_BPM), metre, seconds), "drawn"
+    limits = max(low, MIN_BPM), min(high, MAX_BPM)
+    return _fitting_tempo(drawn, limits, metre, seconds, tail_seconds), "drawn"
 
 
-def _fitting_tempo(drawn: float, high: float, low: float, metre: int, seconds: float) -> float:
+def _fitting_tempo(
+    drawn: float, limits: tuple[float, float], metre: int, seconds: float, tail_seconds: float
+) -> float:
     """The whole tempo near the drawn one whose bars fill the length and make whole phrases."""
+    wanted_tail = max(_TAIL_SECONDS, tail_seconds)
 
     def cost(tempo: float) -> float:
         bar = metre * 60.0 / tempo
-        bars = math.floor(seconds / bar)
+        bars = math.floor((seconds - tail_seconds) / bar)
         tail = seconds - bars * bar
         odd = (bars - 1) % 4 if bars > 12 else (bars - 1) % 2
-        return (
-            abs(tail - _TAIL_SECONDS) + 0.25 * min(odd, 4 - odd) + 12.0 * abs(tempo / drawn - 1.0)
-        )
+        return abs(tail - wanted_tail) + 0.25 * min(odd, 4 - odd) + 12.0 * abs(tempo / drawn - 1.0)
 
     nearest = range(math.floor(drawn * 0.95), math.ceil(drawn * 1.05) + 1)
-    allowed = [tempo for tempo in nearest if low <= tempo <= high] or [round(drawn)]
+    allowed = [tempo for tempo in nearest if limits[0] <= tempo <= limits[1]] or [round(drawn)]
     return float(min(allowed, key=cost))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from longform.audio import Waveform
 from longform.music.theory import Key
 from longform.train.evaluate.features import analysis_mono
-from longform.train.evaluate.harmony import hear_harmony
+from longform.train.evaluate.harmony import Harmony, hear_harmony
 from longform.train.evaluate.key import (
     KEYS,
     Relation,
@@ -81,10 +81,12 @@ def listen(
     style: str | None = None,
     asked_bpm: float | None = None,
     asked_key: Key | None = None,
+    mono: np.ndarray | None = None,
+    harmony: Harmony | None = None,
 ) -> Clip:
-    """Measure a clip of a second or more."""
-    mono = analysis_mono(waveform)
-    harmony = hear_harmony(mono)
+    """Measure a clip of a second or more; `mono` and `harmony` spare work where they are known."""
+    mono = analysis_mono(waveform) if mono is None else mono
+    harmony = hear_harmony(mono) if harmony is None else harmony
     seam = largest_seam(waveform)
     return Clip(
         name=name,

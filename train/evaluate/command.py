@@ -5,16 +5,20 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from longform.errors import UserError
-from longform.progress import Progress
+from longform.progress import OnProgress, Progress
 from longform.train.evaluate.tables import (
     autoencoder_table,
     calibration_table,
+    figures_table,
     generation_table,
     structure_table,
 )
+
+if TYPE_CHECKING:
+    from longform.train.evaluate.make import Made
 
 
 def autoencoder_command(
@@ -42,6 +46,74 @@ def autoencoder_command(
     return _finish(report, autoencoder_table(report), out)
 
 
+def evaluation_command(
+    clips: str | Path | None,
+    *,
+    model: str | None = None,
+    prompts: str | Path | None = None,
+    count: int = 32,
+    takes: int = 1,
+    seconds: float = 47.0,
+    reference: Path | None = None,
+    training: Path | None = None,
+    latents: Path | None = None,
+    scorer: str = "mini",
+    seed: int = 0,
+    out: str | Path | None = None,
+    jobs: int | None = None,
+    overwrite: bool = False,
+    on_progress: OnProgress | None = None,
+) -> dict[str, Any]:
+    """Evaluate a folder of clips, or of what `model` makes of the prompts; JSON and one HTML page.
+
+    Raises:
+        UserError: neither clips nor model; a report in the way; what the sections raise.
+    """
+    from longform import __version__
+    from longform.files import atomic, check_writable
+    from longform.train.evaluate.measure import default_jobs
+    from longform.train.evaluate.page import page
+    from longform.train.evaluate.report import Inputs, evaluate
+
+    if clips is None and model is None:
+        raise UserError("name a folder of clips, or a model that shall make some with --model")
+    source = clips if clips is not None else model
+    folder = _folder(out if out is not None else f"evaluation-{Path(str(source)).name}")
+    targets = [check_writable(folder / f"report.{kind}", overwrite) for kind in ("json", "html")]
+    show = on_progress or _show
+    if clips is None:
+        clips = _folder(folder / "clips")
+        _generate(str(model), prompts, count, takes, seconds, seed, clips, show)
+    inputs = Inputs(
+        clips=Path(clips),
+        cache=folder,
+        scorer=scorer,
+        model=model,
+        reference=reference,
+        training=training,
+        latents=latents,
+        seed=seed,
+        jobs=default_jobs() if jobs is None else jobs,
+    )
+    found = evaluate(inputs, show)
+    about = {
+        "of": str(source),
+        "scorer": scorer,
+        "model": model,
+        "reference": None if reference is None else reference.name,
+        "seed": seed,
+        "program": f"longform {__version__}",
+    }
+    report = found.to_json(about)
+    for target, text in zip(
+        targets, (json.dumps(report, indent=1) + "\n", page(found, about)), strict=True
+    ):
+        with atomic(target, overwrite) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    print(f"{figures_table(report)}\n\nreport: {targets[0]}\npage: {targets[1]}")
+    return report
+
+
 def generation_command(
     model: str,
     prompts: str | Path | None = None,
@@ -52,32 +124,51 @@ def generation_command(
 ) -> dict[str, Any]:
     """Generate a clip per prompt and measure obedience; clips and report.json go to folder `out`.
 
+    Clips that an earlier, interrupted call left are kept and gone on with.
+
     Raises:
-        UserError: no such model, an unreadable prompt file, an `out` that is no folder.
+        UserError: no such model, an unreadable prompt file, an `out` that is no folder, or one that
+            holds clips of another request or model.
     """
-    from longform.audio import Waveform, read
-    from longform.pipeline import Pipeline, Request
-    from longform.train.evaluate.generation import clap_scores, generate_clips, generation_report
+    from longform.audio import read
+    from longform.bundle import Bundle
+    from longform.train.evaluate.clips import listen
+    from longform.train.evaluate.generation import clap_scores, generation_report
+    from longform.train.evaluate.inventory import find_clips
+
+    folder = _folder(out if out is not None else f"evaluation-{Path(model).name}")
+    made = _generate(model, prompts, count, 1, seconds, seed, folder, _show)
+    known = {one.path: one for one in find_clips(folder)}
+    asked = [known[one.path] for one in made]
+    clips = [
+        listen(read(one.path), name=one.name, style=one.style, asked_bpm=one.bpm, asked_key=one.key)
+        for one in asked
+    ]
+    bundle = Bundle.load(model)
+    waveforms = (read(one.path) for one in made)
+    scores = clap_scores(bundle.clap(), bundle.tokenizer(), waveforms, [x.name for x in asked])
+    report = {"model": model, "seconds": seconds, "seed": seed}
+    report |= generation_report(clips, made, scores, seed)
+    return _finish(report, generation_table(report), folder / "report.json")
+
+
+def _generate(
+    model: str,
+    prompts: str | Path | None,
+    count: int,
+    takes: int,
+    seconds: float,
+    seed: int,
+    folder: Path,
+    on_progress: OnProgress,
+) -> "list[Made]":
+    from longform.pipeline import Pipeline
+    from longform.train.evaluate.make import make_clips, requests_of
     from longform.train.evaluate.prompts import load_prompts
 
-    chosen = load_prompts(prompts)[:count]
-    folder = _folder(out if out is not None else f"evaluation-{Path(model).name}")
-    pipeline = Pipeline.from_pretrained(model)
-
-    def generate(prompt: str, clip_seed: int) -> tuple[Waveform, dict[str, Any]]:
-        result = pipeline.run(Request(prompt=prompt, seconds=seconds, seed=clip_seed))
-        return result.waveform, result.facts
-
-    clips, paths, walls = generate_clips(
-        generate, chosen, seed=seed, folder=folder, on_progress=_show
-    )
-    bundle = pipeline.bundle
-    scores = clap_scores(
-        bundle.clap(), bundle.tokenizer(), (read(path) for path in paths), [p.text for p in chosen]
-    )
-    report = {"model": model, "seconds": seconds, "seed": seed}
-    report |= generation_report(clips, paths, walls, scores, seed)
-    return _finish(report, generation_table(report), folder / "report.json")
+    texts = [prompt.text for prompt in load_prompts(prompts)[:count]]
+    requests = requests_of(texts, seconds=seconds, seed=seed, takes=takes)
+    return make_clips(Pipeline.from_pretrained(model), requests, folder, on_progress)
 
 
 def retrieval_command(

@@ -1,75 +1,18 @@
 """Does the model do what the prompt says? Clips are generated, listened to, and kept."""
 
-import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from longform.audio import Waveform, read
-from longform.progress import OnProgress, Progress, quiet
-from longform.train.evaluate.clips import Clip, listen, summarise
-from longform.train.evaluate.prompts import TestPrompt
+from longform.audio import Waveform
+from longform.train.evaluate.clips import Clip, summarise
+from longform.train.evaluate.make import Made
 
 if TYPE_CHECKING:
     from longform.clap import Clap, Tokenizer
-
-Generate = Callable[[str, int], tuple[Waveform, dict[str, Any]]]
-"""From a prompt and a seed to the clip and what is known of it (`tempo_bpm`, `key`, ...)."""
-
-
-def generate_clips(
-    generate: Generate,
-    prompts: Sequence[TestPrompt],
-    *,
-    seed: int,
-    folder: Path,
-    on_progress: OnProgress = quiet,
-) -> tuple[list[Clip], list[Path], list[float]]:
-    """One clip per prompt, prompt i with seed `seed + i`, written to `folder` as 16-bit FLAC.
-
-    What is judged is the file, as a user would get it: what would clip has been turned down.
-
-    Returns the clips, their files and the seconds that each took to generate. What a prompt leaves
-    open is judged against what the pipeline says that it chose.
-    """
-    clips, paths, walls = [], [], []
-    for index, prompt in enumerate(prompts):
-        started = time.perf_counter()
-        waveform, facts = generate(prompt.text, seed + index)
-        walls.append(round(time.perf_counter() - started, 2))
-        path = folder / f"{index:02d}.flac"
-        waveform.save(path, bits=16, overwrite=True)
-        asked = with_facts(prompt, facts)
-        clips.append(
-            listen(
-                read(path),
-                name=prompt.text,
-                style=asked.style,
-                asked_bpm=asked.tempo_bpm,
-                asked_key=asked.key,
-            )
-        )
-        paths.append(path)
-        on_progress(Progress("generate", index + 1, len(prompts)))
-    return clips, paths, walls
-
-
-def with_facts(prompt: TestPrompt, facts: dict[str, Any]) -> TestPrompt:
-    """What the prompt states, and for the rest what the pipeline reports to have planned."""
-    from longform.music.theory import Key
-
-    planned = facts.get("key")
-    return replace(
-        prompt,
-        style=prompt.style or facts.get("style"),
-        tempo_bpm=prompt.tempo_bpm or facts.get("tempo_bpm"),
-        key=prompt.key or (Key.parse(str(planned)) if planned else None),
-    )
 
 
 def clap_scores(
@@ -107,20 +50,21 @@ def prompt_match(scores: np.ndarray, seed: int) -> dict[str, Any]:
 
 
 def generation_report(
-    clips: Sequence[Clip],
-    paths: Sequence[Path],
-    walls: Sequence[float],
-    scores: np.ndarray,
-    seed: int,
+    clips: Sequence[Clip], made: Sequence[Made], scores: np.ndarray, seed: int
 ) -> dict[str, Any]:
-    """Everything in one mapping ready for JSON."""
+    """Everything in one mapping ready for JSON; times are of the clips made in this call."""
+    walls = [one.seconds for one in made if one.seconds is not None]
     return summarise(clips) | {
         "clap": prompt_match(scores, seed),
-        "generate_seconds_mean": round(float(np.mean(walls)), 2),
+        "generate_seconds_mean": round(float(np.mean(walls)), 2) if walls else None,
         "each": [
             clip.to_json()
-            | {"file": path.name, "generate_seconds": wall, "clap": round(float(score), 4)}
-            for clip, path, wall, score in zip(clips, paths, walls, np.diag(scores), strict=True)
+            | {
+                "file": one.path.name,
+                "generate_seconds": one.seconds,
+                "clap": round(float(score), 4),
+            }
+            for clip, one, score in zip(clips, made, np.diag(scores), strict=True)
         ],
     }
 

@@ -22,6 +22,9 @@ CELL_SECONDS = 1.0
 NOVELTY_CELLS = 16
 """Side of the checkerboard kernel: 8 s of before against 8 s of after."""
 
+REPEATED = 0.7
+"""Similarity from which a second counts as heard elsewhere in the piece."""
+
 SEAM_RATIO = 16.0
 """A seam stands out this many times as far as the 99.9th percentile of the piece itself.
 
@@ -35,13 +38,15 @@ class Structure:
 
     `boundaries_seconds` are the novelty's peaks. `return_score` compares the best match that each
     cell of the second half has in the first half (more than 16 s back) to the average match: 0 when
-    nothing comes back, about 1 when late parts repeat early ones exactly.
+    nothing comes back, about 1 when late parts repeat early ones exactly. `repetition_share` is the
+    share of seconds whose surroundings (5 s) sound anywhere else, 8 s or more away.
     """
 
     similarity: np.ndarray
     novelty: np.ndarray
     boundaries_seconds: tuple[float, ...]
     return_score: float
+    repetition_share: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +61,9 @@ class Seam:
         return self.ratio > SEAM_RATIO
 
 
-def analyse_structure(waveform: Waveform) -> Structure:
-    """Structure of a piece of at least a few seconds."""
-    cells = structure_cells(analysis_mono(waveform))
+def analyse_structure(waveform: Waveform, mono: np.ndarray | None = None) -> Structure:
+    """Structure of a piece of at least a few seconds; `mono` spares work where it is known."""
+    cells = structure_cells(analysis_mono(waveform) if mono is None else mono)
     similarity = cells @ cells.T
     # Sections are longer than a chord: novelty looks at cells blurred over a phrase.
     blurred = _unit(gaussian_filter1d(cells, 3.0, axis=0))
@@ -68,6 +73,7 @@ def analyse_structure(waveform: Waveform) -> Structure:
         novelty=novelty,
         boundaries_seconds=tuple(float(cell) * CELL_SECONDS for cell in _peaks(novelty)),
         return_score=return_score(similarity),
+        repetition_share=repetition_share(similarity),
     )
 
 
@@ -108,13 +114,19 @@ def return_score(similarity: np.ndarray) -> float:
     count = len(similarity)
     if count < 40:
         return 0.0
-    # What returns does so in order: average along the diagonals, two cells either way.
-    wide = np.pad(similarity, 2, mode="reflect")
-    smooth = np.mean([wide[k : k + count, k : k + count] for k in range(5)], axis=0)
+    smooth = _along_diagonals(similarity)
     late, early = np.arange(count // 2, count), np.arange(count // 2)
     block = np.where(late[:, None] - early > 16, smooth[count // 2 :, : count // 2], -1)
     usual = float(smooth.mean())
     return round(float((block.max(1).mean() - usual) / max(1 - usual, 1e-6)), 3)
+
+
+def repetition_share(similarity: np.ndarray) -> float:
+    """Share of cells whose likest cell, 8 s or more away, is at least `REPEATED` alike."""
+    count = len(similarity)
+    away = np.abs(np.arange(count)[:, None] - np.arange(count)) >= 8
+    best = np.where(away, _along_diagonals(similarity), -1).max(1)
+    return round(float(np.mean(best >= REPEATED)), 3)
 
 
 def largest_seam(waveform: Waveform) -> Seam:
@@ -152,6 +164,13 @@ def join_percentile(waveform: Waveform, seconds: float) -> float:
     at = round(seconds * ANALYSIS_RATE_HZ / hop) - width // 2
     at = min(max(at, 0), len(change) - 1)
     return round(float((change < change[at]).mean() * 100), 2)
+
+
+def _along_diagonals(similarity: np.ndarray) -> np.ndarray:
+    """What returns does so in order: the average along the diagonals, two cells either way."""
+    count = len(similarity)
+    wide = np.pad(similarity, 2, mode="reflect") if count > 2 else np.pad(similarity, 2, "edge")
+    return np.mean([wide[k : k + count, k : k + count] for k in range(5)], axis=0)
 
 
 def _cells(frames: np.ndarray, per_cell: int) -> np.ndarray:

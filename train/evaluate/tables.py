@@ -28,7 +28,8 @@ def generation_table(report: dict[str, Any]) -> str:
         ["CLAP: own prompt above any other", _percent(clap["above_any_share"]), "50 %"],
     ]
     head = f"{report['clips']} clips of {report['seconds']:g} s by {report['model']}"
-    foot = f"mean generation time {report['generate_seconds_mean']:.2f} s per clip"
+    mean = report["generate_seconds_mean"]
+    foot = "" if mean is None else f"mean generation time {mean:.2f} s per clip"
     return f"{head}\n{_table(['measure', 'result', 'chance'], rows)}\n{foot}"
 
 
@@ -44,6 +45,21 @@ def calibration_table(report: dict[str, Any]) -> str:
     if not rows:
         return text
     return f"{text}\n\nwrong:\n{_table(['piece', 'BPM', 'heard', 'key', 'heard'], rows)}"
+
+
+def figures_table(report: dict[str, Any]) -> str:
+    """Every figure of an evaluation beside real pieces and chance, and what was not measured."""
+    rows = [
+        [
+            f"{name.partition('.')[0]}: {entry['title']}",
+            *(_figure(entry.get(key), entry["unit"]) for key in ("value", "real", "chance")),
+        ]
+        for name, entry in report["figures"].items()
+    ]
+    text = f"{report['clips']} clips of {report['of']}\n"
+    text += _table(["figure", "generated", "real", "chance"], rows)
+    absent = [f"{name}: not measured; {why}" for name, why in report["absent"].items()]
+    return "\n".join([text, *absent])
 
 
 def structure_table(report: dict[str, Any]) -> str:
@@ -89,6 +105,12 @@ def _counts(report: dict[str, Any]) -> str:
 
 def _text(value: Any) -> str:
     return "-" if value is None else str(value)
+
+
+def _figure(value: float | None, unit: str) -> str:
+    if value is None:
+        return ""
+    return _percent(value) if unit == "share" else f"{value:.4g} {unit}".strip()
 
 
 def _percent(share: float) -> str:

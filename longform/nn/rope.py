@@ -12,7 +12,7 @@ def rotary_angles(length: int, width: int, base: float, device: torch.device) ->
 
 
 def rotate(x: Tensor, angles: Tensor) -> Tensor:
-    """Rotate channel pairs (i, i + half) of the first channels of `x` (b, h, n, k), in float32.
+    """Rotate channel pairs (i, i + half) of the first channels of `x` (..., n, k), in float32.
 
     `angles` (n, half) covers 2 * half <= k channels; the rest pass unchanged.
     """

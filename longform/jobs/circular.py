@@ -1,0 +1,171 @@
+"""Audio without a beginning: denoised and decoded on a circle, so that its end meets its start."""
+
+import itertools
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from longform.dit.condition import Condition
+from longform.dit.guidance import Model
+from longform.engine import Engine, Guide, Settings, timed
+from longform.errors import UserError
+from longform.listen.seam import jumps
+from longform.progress import OnProgress
+from longform.request import Request
+from longform.waveform import Waveform
+
+PADDING_FRAMES = 32
+QUIET_SAMPLES = 64  # the loop may start this much earlier or later, where its samples change least
+_SURROUNDING_SECONDS = 60.0
+_LEAD_BACK_SAMPLES = 2048
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wrap:
+    """How a loop closes: the step from its last sample to its first, and the usual step inside.
+
+    `detune_cents` is what bringing whole latent frames to the exact length does to the pitch.
+    """
+
+    jump: float
+    median_jump: float
+    detune_cents: float
+
+
+def frames_of_loop(engine: Engine, samples: int) -> int:
+    """The whole number of latent frames nearest to `samples`."""
+    return max(round(samples / engine.autoencoder.hop_samples), 1)
+
+
+def circular(
+    engine: Engine,
+    request: Request,
+    settings: Settings,
+    samples: int,
+    led_by: Guide | None,
+    timings: dict[str, float],
+    on_progress: OnProgress,
+    item: int = 0,
+) -> tuple[Waveform, Wrap]:
+    """A loop of exactly `samples` samples, and how it closes.
+
+    The denoiser sees the circle cut open at another place at every step, and on both sides of the
+    cut what follows on the circle, so no frame is at an edge; so does the decoder. The circle
+    is resampled through its Fourier series, which is periodic too. `led_by` has one line
+    for each of `frames_of_loop` frames.
+    """
+    frames = frames_of_loop(engine, samples)
+    window = _window(engine, frames)
+    padded = len(window)
+    opened = window % frames
+    lines = led_by and replace(led_by, lines=led_by.lines[opened])
+    length = padded / engine.autoencoder.latent_rate_hz
+    condition, null = engine.condition(
+        request,
+        length + _SURROUNDING_SECONDS,
+        None,
+        lines,
+        frames=padded,
+        start_seconds=_SURROUNDING_SECONDS / 2,
+    )
+    model = _on_circle(engine, frames, window, request.seed, item)
+    denoise = engine.guided(condition, null, settings, model)
+    latents = timed(
+        "denoise",
+        timings,
+        lambda: engine.denoise(
+            denoise,
+            engine.noise(request, item, frames),
+            request,
+            settings,
+            item,
+            on_progress=on_progress,
+        ),
+    )[0]
+    made = timed("decode", timings, lambda: _decoded(engine, latents, on_progress))
+    exact = resampled_circle(made.samples, samples)
+    detune = 1200 * np.log2(made.samples.shape[1] / samples)
+    calm = rolled_to_calm(exact)
+    jump = float(np.abs(calm[:, 0] - calm[:, -1]).max())
+    wrap = Wrap(
+        jump=jump,
+        median_jump=float(np.median(jumps(calm))),
+        detune_cents=round(float(detune), 2),
+    )
+    return Waveform(calm, made.sample_rate), wrap
+
+
+def resampled_circle(samples: np.ndarray, count: int) -> np.ndarray:
+    """One period (c, t) as `count` samples of it: its Fourier series, cut off or filled up."""
+    spectrum = np.fft.rfft(samples.astype(np.float64), axis=1)
+    kept = np.zeros((len(samples), count // 2 + 1), complex)
+    shared = min(spectrum.shape[1], kept.shape[1])
+    kept[:, :shared] = spectrum[:, :shared]
+    return (np.fft.irfft(kept, count, axis=1) * (count / samples.shape[1])).astype(np.float32)
+
+
+def rolled_to_calm(samples: np.ndarray) -> np.ndarray:
+    """The circle (c, t) cut open within `QUIET_SAMPLES` of its start, at the smallest step."""
+    steps = np.abs(samples - np.roll(samples, 1, axis=1)).max(axis=0)
+    near = np.arange(-QUIET_SAMPLES, QUIET_SAMPLES + 1)
+    return np.roll(samples, -int(near[np.argmin(steps[near % len(steps)])]), axis=1)
+
+
+def _window(engine: Engine, frames: int) -> np.ndarray:
+    """Places on the circle that the denoiser sees at once: 0..frames, and what lies around it.
+
+    Raises:
+        UserError: the circle does not fit into the model's window.
+    """
+    least = frames + 2 * PADDING_FRAMES
+    count = least if engine.window_frames is None else engine.window_frames
+    if count < least:
+        rate = engine.autoencoder.latent_rate_hz
+        raise UserError(
+            f"a loop of {frames / rate:.1f} s is too long for model {engine.bundle.name!r}, which "
+            f"makes up to {(count - 2 * PADDING_FRAMES) / rate:.1f} s: take fewer bars or seconds"
+        )
+    first = -((count - frames) // 2)
+    return np.arange(first, first + count)
+
+
+def _on_circle(engine: Engine, frames: int, places: np.ndarray, seed: int, item: int) -> Model:
+    """The network, called on the padded circle, cut open at a place drawn for each call."""
+    features = sum(one.stop - one.start for one in engine.conditioner.guide_features)
+    calls = itertools.count()
+    circle = torch.arange(frames, device=engine.device)
+    window = torch.from_numpy(places).to(engine.device)
+    first = -int(places[0])
+    middle = slice(first, first + frames)
+
+    def model(x: Tensor, time: Tensor, condition: Condition) -> Tensor:
+        shift = int(np.random.default_rng([seed, item, next(calls)]).integers(frames))
+        guide = condition.guide
+        if guide is not None and features:
+            on_circle = guide[:, middle, :features]
+            turned = on_circle[:, (window + shift) % frames]
+            guide = torch.cat([turned, guide[..., features:]], dim=-1)
+        v = engine.dit(x[..., (window + shift) % frames], time, replace(condition, guide=guide))
+        return v[..., middle][..., (circle - shift) % frames]
+
+    return model
+
+
+def _decoded(engine: Engine, latents: Tensor, on_progress: OnProgress) -> Waveform:
+    """One turn of the circle (d, f). What follows its end fades into its start.
+
+    For a decoder that is blind to absolute time the two are the same; oscillators (see
+    `longform.autoencoder.tones`) have gone on, and are led back over `_LEAD_BACK_SAMPLES`.
+    """
+    frames, margin = latents.shape[-1], engine.autoencoder.decode_margin_frames + 1
+    around = torch.arange(-margin, frames + margin, device=latents.device) % frames
+    audio = engine.decode(latents[:, around], on_progress)
+    start, stop = (edge * engine.autoencoder.hop_samples for edge in (margin, margin + frames))
+    inside = audio.samples[:, start:stop].copy()
+    length = min(_LEAD_BACK_SAMPLES, engine.autoencoder.hop_samples)
+    rise = np.sin(np.linspace(0, np.pi / 2, length, endpoint=False, dtype=np.float32)) ** 2
+    following = audio.samples[:, stop : stop + length]
+    inside[:, :length] = rise * inside[:, :length] + (1 - rise) * following
+    return Waveform(inside, audio.sample_rate)

@@ -1,0 +1,1 @@
+"""What can be heard in a recording: chroma, onsets, loudness, beats, chords, seams."""

@@ -1,0 +1,258 @@
+"""The whole evaluation of a folder of clips: every section that its inputs allow, as one report."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from longform.bundle import Bundle
+from longform.progress import OnProgress, quiet
+from longform.train.evaluate.autoencoder import evaluate_autoencoder
+from longform.train.evaluate.clips import summarise
+from longform.train.evaluate.definitions import DEFINITIONS
+from longform.train.evaluate.distances import overlap_share
+from longform.train.evaluate.figures import (
+    Figures,
+    clip_row,
+    put_distribution,
+    put_diversity,
+    put_obedience,
+    put_structure,
+    signal_figures,
+)
+from longform.train.evaluate.generation import prompt_match
+from longform.train.evaluate.inventory import find_clips, find_real, median_seconds
+from longform.train.evaluate.measure import Measured, measure_all, single_thread, towers
+from longform.train.evaluate.memorisation import (
+    Nearest,
+    nearest_by_clap,
+    nearest_by_latents,
+    open_library,
+)
+from longform.train.evaluate.zeroshot import (
+    Words,
+    embed_words,
+    family_auc,
+    style_confusion,
+    style_probabilities,
+    text_vectors,
+    top_share,
+)
+from longform.train.latents import LatentDataset
+
+FORMAT = 1
+REAL_PIECES = 64
+AUTOENCODER_PIECES = 8
+CLOSEST = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What is evaluated, and against what; without `reference` or `training` sections are absent.
+
+    Attributes:
+        clips: folder of audio whose tags, report.json or side-cars say what was asked.
+        scorer: the bundle whose CLAP listens; keep it the same to compare models.
+        model: the bundle whose autoencoder is measured.
+        reference: corpus of real pieces that no part was trained on.
+        training: corpus that the model was trained on.
+        latents: folder of `longform train encode` of that corpus.
+        cache: folder where embeddings of the training corpus are kept.
+    """
+
+    clips: Path
+    cache: Path
+    scorer: str = "mini"
+    model: str | None = None
+    reference: Path | None = None
+    training: Path | None = None
+    latents: Path | None = None
+    seed: int = 0
+    jobs: int = 1
+
+
+@dataclass
+class Evaluation:
+    """The figures, the sections that are absent and why, and what the pictures are made of."""
+
+    made: list[Measured]
+    real: list[Measured]
+    figures: Figures = field(default_factory=Figures)
+    absent: dict[str, str] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self, about: dict[str, Any]) -> dict[str, Any]:
+        """The report: every figure with its unit; definitions are those of this version."""
+        return {
+            "format": FORMAT,
+            **about,
+            "clips": len(self.made),
+            "real_pieces": len(self.real),
+            "figures": {
+                name: entry | {"unit": DEFINITIONS[name].unit, "title": DEFINITIONS[name].title}
+                for name, entry in self.figures.values.items()
+            },
+            "absent": self.absent,
+            "details": self.details,
+            "each": [clip_row(one) for one in self.made],
+        }
+
+
+def evaluate(inputs: Inputs, on_progress: OnProgress = quiet) -> Evaluation:
+    """Measure everything; deterministic, and the same for any number of jobs.
+
+    Raises:
+        UserError: a folder or model that is not there or holds nothing usable.
+    """
+    clips = find_clips(inputs.clips)
+    seconds = median_seconds(clips)
+    pieces = []
+    if inputs.reference is not None:
+        pieces = find_real(inputs.reference, seconds=seconds, seed=inputs.seed, count=REAL_PIECES)
+    settings = {"jobs": inputs.jobs, "on_progress": on_progress}
+    done = Evaluation(
+        made=measure_all(clips, inputs.scorer, stage="clips", **settings),
+        real=measure_all(pieces, inputs.scorer, stage="real pieces", **settings),
+    )
+    done.figures.put_all(signal_figures, done.made, done.real)
+    put_obedience(done.figures, done.made, done.real)
+    done.details["keys"] = summarise([one.clip for one in done.made])["key"]["relations"]
+    with single_thread():
+        tags = _hear_words(done, inputs)
+        put_structure(done.figures, done.made, done.real)
+        if done.real:
+            found = put_distribution(done.figures, done.made, done.real, tags, inputs.seed)
+            done.details["distribution"] = found
+        else:
+            put_diversity(done.figures, done.made, [])
+            done.absent["distribution"] = "needs --reference: real pieces of the same kind"
+        _memorisation(done, inputs, on_progress)
+        _autoencoder(done, inputs, on_progress)
+    return done
+
+
+def _hear_words(done: Evaluation, inputs: Inputs) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Style, instruments and prompt through CLAP; the style probabilities of either population."""
+    clap, tokenizer = towers(inputs.scorer), Bundle.load(inputs.scorer).tokenizer()
+    words = embed_words(clap, tokenizer)
+    heard = [_heard(clips, words) for clips in (done.made, done.real)]
+    for name, count in (("style_top1", 1), ("style_top3", 3)):
+        shares = [
+            top_share(one, [x.asked.style for x in clips], count)
+            for one, clips in zip(heard, (done.made, done.real), strict=True)
+        ]
+        done.figures.put(f"obedience.{name}", shares[0], shares[1], count / len(words.styles))
+    areas = [
+        family_auc(_stack(clips), words, [x.asked.families for x in clips]) if clips else {}
+        for clips in (done.made, done.real)
+    ]
+    means = [float(np.mean(list(one.values()))) if one else None for one in areas]
+    done.figures.put("obedience.instruments", means[0], means[1], 0.5)
+    done.details["instruments_roc"] = {"clips": areas[0], "real": areas[1]}
+    done.details["style_confusion"] = {
+        name: style_confusion(one, [x.asked.style for x in clips]).pairs
+        for name, one, clips in zip(("clips", "real"), heard, (done.made, done.real), strict=True)
+    }
+    matches = [_match(clips, clap, tokenizer, inputs.seed) for clips in (done.made, done.real)]
+    for name, key, chance in (
+        ("clap_own", "mean_own", "mean_shuffled"),
+        ("clap_any", "above_any_share", "chance_share"),
+    ):
+        ours, theirs = matches
+        done.figures.put(f"obedience.{name}", ours.get(key), theirs.get(key), ours.get(chance))
+    return list(heard[0]), list(heard[1])
+
+
+def _match(clips: Sequence[Measured], clap: Any, tokenizer: Any, seed: int) -> dict[str, Any]:
+    """`prompt_match` of the clips that have a prompt; empty for fewer than two."""
+    told = [(one, one.asked.prompt) for one in clips if one.asked.prompt]
+    if len(told) < 2:
+        return {}
+    texts = text_vectors(clap, tokenizer, [text for _, text in told])
+    return prompt_match(_stack([one for one, _ in told]) @ texts.T, seed)
+
+
+def _memorisation(done: Evaluation, inputs: Inputs, on_progress: OnProgress) -> None:
+    if inputs.training is None:
+        done.absent["memorisation.clap"] = "needs --training: the corpus of the model"
+    else:
+        library = open_library(
+            inputs.training,
+            inputs.scorer,
+            inputs.cache,
+            jobs=inputs.jobs,
+            on_progress=on_progress,
+        )
+        pairs = [
+            [nearest_by_clap(one.asked.path.name, one.windows, library) for one in clips]
+            for clips in (done.made, done.real)
+        ]
+        _put_nearest(done, "clap", *pairs)
+    if inputs.latents is None:
+        done.absent["memorisation.latents"] = "needs --latents: the encoded corpus of the model"
+        return
+    training = LatentDataset(inputs.latents, "train")
+    autoencoder = Bundle.load(inputs.model or inputs.scorer).autoencoder()
+    if autoencoder.hop_samples != training.hop_samples or (
+        autoencoder.latent_channels != training.latent_channels
+    ):
+        done.absent["memorisation.latents"] = "the latents are of another autoencoder"
+        return
+    everything = [one.asked for one in (*done.made, *done.real)]
+    found = nearest_by_latents(everything, autoencoder, training, on_progress)
+    ours, theirs = found[: len(done.made)], found[len(done.made) :]
+    _put_nearest(done, "latent", [x for x in ours if x], [x for x in theirs if x])
+
+
+def _put_nearest(
+    done: Evaluation, name: str, made: Sequence[Nearest], real: Sequence[Nearest]
+) -> None:
+    """Both distributions, the share of clips beyond every held-out piece, and the closest pairs."""
+    if not made:
+        return
+    ours, theirs = ([one.likeness for one in side] for side in (made, real))
+    done.figures.put(
+        f"memorisation.{name}_median",
+        float(np.median(ours)),
+        float(np.median(theirs)) if theirs else None,
+    )
+    if theirs:
+        done.figures.put(
+            f"memorisation.{name}_beyond", float(np.mean(np.array(ours) > max(theirs)))
+        )
+        done.figures.put(f"memorisation.{name}_overlap", overlap_share(ours, theirs))
+    closest = sorted(made, key=lambda one: -one.likeness)[:CLOSEST]
+    done.details[f"memorisation_{name}"] = {
+        "clips": ours,
+        "held_out": theirs,
+        "closest": [asdict(one) for one in closest],
+    }
+
+
+def _autoencoder(done: Evaluation, inputs: Inputs, on_progress: OnProgress) -> None:
+    if inputs.model is None or inputs.reference is None:
+        done.absent["autoencoder"] = "needs --model and --reference"
+        return
+    report = evaluate_autoencoder(
+        Bundle.load(inputs.model).autoencoder(),
+        inputs.reference,
+        count=AUTOENCODER_PIECES,
+        seed=inputs.seed,
+        split="all",
+        on_progress=on_progress,
+    )
+    for name, key in (("si_sdr", "si_sdr_db"), ("stft", "stft"), ("mel", "mel")):
+        done.figures.put(f"autoencoder.{name}", report["mean"][key])
+    done.details["autoencoder"] = {key: report[key] for key in ("pieces", "styles")}
+
+
+def _heard(clips: Sequence[Measured], words: Words) -> np.ndarray:
+    if not clips:
+        return np.zeros((0, len(words.styles)))
+    return style_probabilities(_stack(clips), words)
+
+
+def _stack(clips: Sequence[Measured]) -> np.ndarray:
+    return np.stack([one.embedding for one in clips])
