@@ -1,6 +1,7 @@
 """Writing a file so that it is there whole or not at all."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +20,10 @@ def check_writable(path: str | Path, overwrite: bool = False) -> Path:
         raise UserError(f"{path}: is a folder; name a file")
     if not path.parent.is_dir():
         raise UserError(f"{path}: the folder {str(path.parent)!r} does not exist")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise UserError(f"{path}: the folder {str(path.parent)!r} is not writable")
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()  # leaves nothing; permissions may lie
+    except OSError:
+        raise UserError(f"{path}: the folder {str(path.parent)!r} is not writable") from None
     if path.exists() and not overwrite:
         raise UserError(
             f"{path}: exists already; choose another name or ask to overwrite (--force)"

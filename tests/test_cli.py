@@ -2,10 +2,10 @@
 
 import importlib
 import json
-import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -199,12 +199,14 @@ def test_an_unwritable_folder_is_refused_before_anything_is_loaded(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
-    real = os.access
+    real = tempfile.TemporaryFile
 
-    def access(path: Path, mode: int) -> bool:
-        return Path(path).name != "locked" and real(path, mode)  # root may write anywhere
+    def refuse(dir: Path) -> object:
+        if dir.name == "locked":
+            raise PermissionError(13, "Permission denied")  # root may write anywhere
+        return real(dir=dir)
 
-    monkeypatch.setattr(os, "access", access)
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     code, _, err = call("generate", "x", "-o", "locked/a.wav", "--model", "nosuch")
     assert code == 2 and "is not writable" in err
 
