@@ -12,6 +12,7 @@ from torch import Tensor
 
 from longform.autoencoder.interface import frames_of
 from longform.autoencoder.tiled import decode_windowed, encode_windowed
+from longform.clap.reader import ClapReader
 from longform.device import autocast
 from longform.dit.condition import Condition
 from longform.dit.conditioner import Prompts
@@ -104,6 +105,10 @@ class Engine(Loaded):
                 f"model {self.bundle.name!r} has no musical controls: tempo, key and metre are "
                 "only added to the words of the prompt"
             )
+        if isinstance(self.encode_text, ClapReader):
+            unread = self.encode_text.tokenizer.cut_off(request.prompt)
+            if unread:
+                lines.append(f"the prompt is too long: its last {unread} word pieces are not read")
         return lines
 
     def settle(self, request: Request, seconds: float | None = None) -> Settings:

@@ -58,6 +58,8 @@ def test_a_very_long_text_is_cut() -> None:
     for text in ("loud drums " * 100_000, "x" * 1_000_000, "🎹" * 100_000):
         ids = TOKENIZER.encode(text)
         assert len(ids) <= 64 and ids[-1] == TOKENIZER.end
+    assert TOKENIZER.cut_off("piano " * 100) == 100 - (TOKENIZER.max_tokens - 2)
+    assert TOKENIZER.cut_off("piano") == 0
 
 
 def test_a_batch_is_padded_and_masked() -> None:

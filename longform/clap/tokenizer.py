@@ -74,6 +74,10 @@ class Tokenizer:
         ids = [self.vocabulary[piece] for piece in self.pieces(text)]
         return [self.start, *ids[: self.max_tokens - 2], self.end]
 
+    def cut_off(self, text: str) -> int:
+        """How many pieces at the end of the text are beyond `max_tokens`, and not read."""
+        return max(0, len(self.pieces(text)) - (self.max_tokens - 2))
+
     def __call__(self, texts: Sequence[str], length: int | None = None) -> tuple[Tensor, Tensor]:
         """A batch: ids (b, n) long and mask (b, n) bool, True on real tokens.
 
