@@ -52,13 +52,6 @@ class Oobleck(nn.Module):
         posterior = self.encode(audio)
         return self.decode(posterior.sample(noise)), posterior
 
-    def fold_weight_norm(self) -> "Oobleck":
-        """Replace every weight_g, weight_v by the weight they stand for: for inference alone."""
-        for module in self.modules():
-            if isinstance(module, WeightNormConv):
-                module.fold()
-        return self
-
 
 class OobleckEncoder(nn.Module):
     """Audio (b, c, t) to mean | scale (b, 2d, t / hop)."""
@@ -188,6 +181,13 @@ class WeightNormConv(nn.Module):
         weight = self.effective_weight().detach()
         del self.weight_g, self.weight_v
         self.register_parameter("weight", nn.Parameter(weight))
+
+
+def fold_weight_norm(network: nn.Module) -> None:
+    """Replace every weight_g, weight_v by the weight they stand for: for inference alone."""
+    for module in network.modules():
+        if isinstance(module, WeightNormConv):
+            module.fold()
 
 
 class Conv(WeightNormConv):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from longform.autoencoder.bottleneck import Posterior
 from longform.autoencoder.config import SameConfig
 from longform.autoencoder.interface import pad_to_hop
-from longform.autoencoder.oobleck import Conv, WeightNormConv
+from longform.autoencoder.oobleck import Conv
 from longform.autoencoder.same_blocks import Block, BlockShape
 
 
@@ -64,13 +64,6 @@ class Same(nn.Module):
         """Audio (b, c, t) to its reconstruction from a sampled latent, and the posterior."""
         posterior = self.encode(audio)
         return self.decode(posterior.sample(noise)), posterior
-
-    def fold_weight_norm(self) -> "Same":
-        """Replace every weight_g, weight_v by the weight they stand for: for inference alone."""
-        for module in self.modules():
-            if isinstance(module, WeightNormConv):
-                module.fold()
-        return self
 
 
 class SoftNorm(nn.Module):

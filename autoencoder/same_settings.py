@@ -4,20 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from longform.autoencoder.config import SameConfig
-from longform.autoencoder.section import WHERE, Section, require
+from longform.autoencoder.section import WHERE, Section, Side, require
 from longform.config import from_mapping
 
 
 @dataclass(frozen=True, kw_only=True)
-class _SameSide:
+class _SameSide(Side):
     """Arguments of either side and their defaults in Stable Audio 3."""
 
-    in_channels: int = 2
-    out_channels: int = 2
-    channels: int = 128
-    latent_dim: int = 32
-    c_mults: tuple[int, ...] = (1, 2, 4, 8)
-    strides: tuple[int, ...] = (2, 4, 8, 8)
     transformer_depths: tuple[int, ...] = (3, 3, 3, 3)
     sliding_window: tuple[int, int] | None = None
     checkpointing: bool = False

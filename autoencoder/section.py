@@ -29,6 +29,18 @@ class Section:
     pretransform: Part | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """Arguments that the encoders and decoders of all kinds share, and their defaults."""
+
+    in_channels: int = 2
+    out_channels: int = 2
+    channels: int = 128
+    latent_dim: int = 32
+    c_mults: tuple[int, ...] = (1, 2, 4, 8)
+    strides: tuple[int, ...] = (2, 4, 8, 8)
+
+
 def require(name: str, value: object, wanted: object) -> None:
     """Stop at a setting that our networks cannot follow.
 

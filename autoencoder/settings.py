@@ -10,7 +10,7 @@ from typing import Any
 
 from longform.autoencoder.config import OobleckConfig, SameConfig
 from longform.autoencoder.same_settings import same_config, same_section
-from longform.autoencoder.section import WHERE, Section, require
+from longform.autoencoder.section import WHERE, Section, Side, require
 from longform.config import from_mapping
 from longform.errors import UserError
 
@@ -104,15 +104,9 @@ def oobleck_to_diffusers(config: OobleckConfig) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _OobleckSide:
+class _OobleckSide(Side):
     """Arguments of either side and their defaults in stable-audio-tools."""
 
-    in_channels: int = 2
-    out_channels: int = 2
-    channels: int = 128
-    latent_dim: int = 32
-    c_mults: tuple[int, ...] = (1, 2, 4, 8)
-    strides: tuple[int, ...] = (2, 4, 8, 8)
     use_snake: bool = False
     antialias_activation: bool = False
     use_nearest_upsample: bool = False

@@ -148,7 +148,6 @@ class SpectralDecoder(nn.Module):
             nn.init.constant_(self.tone_linear.bias, QUIETEST)
             nn.init.zeros_(self.tone.weight)
             nn.init.zeros_(self.tone.bias)
-
         if config.noise:
             self.noise = nn.Linear(width, config.channels * BINS)
             nn.init.zeros_(self.noise.weight)

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from longform.autoencoder.interface import pad_to_hop
 from longform.autoencoder.spectral import BINS, HEAD_HOP, HEAD_WINDOW, Spectral
+from longform.autoencoder.tones import ToneListener
 
 _FLOOR = 1e-4
 TONES_UP = 0.4
@@ -29,13 +30,15 @@ def start_from_data(network: Spectral, batches: Iterable[Tensor]) -> float:
     Returns:
         The share of the band features' variance that the latents keep.
     """
+    config = network.config
+    listener = ToneListener(config.tones, config.sample_rate, config.hop_samples)
     inputs, magnitudes, tones = [], [], []
     for audio in batches:
         audio = pad_to_hop(audio.float(), network.hop_samples)
         inputs.append(network.features(audio).flatten(0, 1))
         magnitudes.append(_by_latent(network, head_log_magnitude(network, audio)))
-        if network.config.tones:
-            tones.append(_by_latent(network, network.bank.measure(audio, HEAD_HOP)))
+        if config.tones:
+            tones.append(_by_latent(network, listener.to(audio.device).peaks(audio, HEAD_HOP)))
     features = torch.cat(inputs).double()
     mean = features.mean(0)
     variances, directions = torch.linalg.eigh(torch.cov((features - mean).T))
@@ -45,12 +48,12 @@ def start_from_data(network: Spectral, batches: Iterable[Tensor]) -> float:
     network.encoder.feature_mean.copy_(mean)
     network.encoder.linear.weight.copy_((kept / scale).T)
     fit_linear(network.decoder.linear, latents, torch.cat(magnitudes).double())
-    if network.config.tones:
+    if config.tones:
         fit_linear(network.decoder.tone_linear, latents, torch.cat(tones).double())
         network.decoder.tone_linear.bias.add_(TONES_UP)
         down = BINS_DOWN * (1 - _rise(network, BINS_DOWN_HZ, log=True))
         network.decoder.linear.bias.view(-1, BINS).sub_(down)
-    if network.config.noise:
+    if config.noise:
         low, high = CHANCE
         chance = low + (high - low) * _rise(network, CHANCE_HZ, log=False)
         network.decoder.noise.bias.view(-1, BINS).copy_(chance)

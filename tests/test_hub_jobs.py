@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import T5Config, T5EncoderModel
 
 from longform import Pipeline, UserError, Waveform
@@ -107,6 +107,15 @@ def seen(pipe: Pipeline, work: Callable[[], object]) -> list[tuple[Any, ...]]:
     finally:
         hook.remove()
     return calls
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weight_norm_is_not_worked_out_anew_in_every_window(
+    pipes: dict[str, Pipeline], kind: str
+) -> None:
+    autoencoder = cast(nn.Module, pipes[kind].autoencoder)
+    names = set(autoencoder.state_dict())
+    assert names and not any(name.endswith(("weight_g", "weight_v")) for name in names)
 
 
 @pytest.mark.parametrize("job", JOBS)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from longform.autoencoder.config import OobleckConfig
 from longform.autoencoder.keys import from_diffusers, from_toolkit, to_diffusers, to_toolkit
-from longform.autoencoder.oobleck import Oobleck
+from longform.autoencoder.oobleck import Oobleck, fold_weight_norm
 from longform.autoencoder.settings import from_toolkit as settings_from_toolkit
 from longform.autoencoder.settings import (
     oobleck_from_diffusers,
@@ -55,7 +55,9 @@ def test_weight_norm_in_every_form_gives_the_same_bits(form: Any) -> None:
 
 
 def test_a_folded_network_is_stored_as_factors() -> None:
-    folded = network().fold_weight_norm().state_dict()
+    other = network()
+    fold_weight_norm(other)
+    folded = other.state_dict()
     stored = to_toolkit(CONFIG, folded)
     assert stored.keys() == network().state_dict().keys()
     assert torch.equal(coded(from_toolkit(CONFIG, folded))[2], coded(stored)[2])

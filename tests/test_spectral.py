@@ -19,7 +19,7 @@ from longform.autoencoder.spectral import (
 )
 from longform.autoencoder.spectral_start import head_log_magnitude, start_from_data
 from longform.autoencoder.tiled import decode_windowed
-from longform.autoencoder.tones import LOWEST_HZ, PERIOD_FRAMES, ToneBank
+from longform.autoencoder.tones import LOWEST_HZ, PERIOD_FRAMES, ToneBank, ToneListener
 from longform.errors import UserError
 
 TINY = SpectralConfig(
@@ -146,12 +146,27 @@ def bank() -> ToneBank:
     return ToneBank(96, 44100, 4096, torch.hann_window(HEAD_WINDOW))
 
 
+@pytest.fixture(scope="module")
+def listener() -> ToneListener:
+    return ToneListener(96, 44100, 4096)
+
+
+def hertz(bank: ToneBank) -> torch.Tensor:
+    return bank.cycles.double() * 44100 / bank.period_samples
+
+
 def test_pitches_are_the_scale_and_repeat_with_the_windows(bank: ToneBank) -> None:
     """No pitch is more than 5 cents off, and after 64 latents every oscillator is at its start."""
     scale = LOWEST_HZ * 2 ** (torch.arange(96) / 12)
-    assert (1200 * torch.log2(bank.hz / scale)).abs().max() < 5
-    turns = bank.hz * PERIOD_FRAMES * 4096 / 44100
-    assert (turns - turns.round()).abs().max() < 1e-6
+    assert (1200 * torch.log2(hertz(bank) / scale)).abs().max() < 5
+    levels = torch.zeros(1, 1, 2 * 8 * PERIOD_FRAMES, 96)
+    first, second = bank(levels, HEAD_HOP).chunk(2, dim=2)
+    assert torch.equal(first, second)
+
+
+def test_the_clock_is_exact_in_any_precision_of_the_network(bank: ToneBank) -> None:
+    half = ToneBank(96, 44100, 4096, torch.hann_window(HEAD_WINDOW)).to(torch.bfloat16).float()
+    assert torch.equal(half.cycles, bank.cycles)
 
 
 def test_a_pitch_sounds_as_one_steady_sine_of_its_level(network: Spectral, bank: ToneBank) -> None:
@@ -160,7 +175,7 @@ def test_a_pitch_sounds_as_one_steady_sine_of_its_level(network: Spectral, bank:
     levels[..., 48] = math.log(0.5)
     audio = network._join(bank(levels, HEAD_HOP))[..., 4096:-4096]
     time = torch.arange(audio.shape[-1], dtype=torch.float64) / 44100
-    angle = 2 * math.pi * bank.hz[48] * time
+    angle = 2 * math.pi * hertz(bank)[48] * time
     waves = torch.stack([angle.cos(), angle.sin()], 1)
     fitted = torch.linalg.lstsq(waves, audio[0].T.double()).solution
     assert torch.allclose(fitted.square().sum(0).sqrt(), torch.tensor(0.5).double(), atol=1e-3)
@@ -168,11 +183,11 @@ def test_a_pitch_sounds_as_one_steady_sine_of_its_level(network: Spectral, bank:
 
 
 def test_measuring_hears_the_levels_and_sets_neighbours_down(
-    network: Spectral, bank: ToneBank
+    network: Spectral, bank: ToneBank, listener: ToneListener
 ) -> None:
     levels = torch.full((1, 2, 160, 96), -30.0)
     levels[..., 40], levels[..., 47] = math.log(0.3), math.log(0.1)
-    heard = bank.measure(network._join(bank(levels, HEAD_HOP)), HEAD_HOP)[0, 0, 80]
+    heard = listener.peaks(network._join(bank(levels, HEAD_HOP)), HEAD_HOP)[0, 0, 80]
     assert heard[40].exp() == pytest.approx(0.3, rel=0.02)
     assert heard[47].exp() == pytest.approx(0.1, rel=0.02)
     assert heard[[38, 39, 41, 42]].exp().max() < 0.03
@@ -193,19 +208,19 @@ def test_windows_with_tones_equal_the_whole() -> None:
     assert (tuned.decode(latents) - whole).abs().max() > 0.01
 
 
-def test_the_tones_start_from_what_is_heard(bank: ToneBank) -> None:
+def test_the_tones_start_from_what_is_heard(bank: ToneBank, listener: ToneListener) -> None:
     """Fitted to sines of the scale alone, before any step the decoder sounds a new one in tune."""
     generator = torch.Generator().manual_seed(5)
     time = torch.arange(24 * 4096, dtype=torch.float64) / 44100
 
     def clip(pitch: int) -> torch.Tensor:
         level = 0.1 + 0.4 * torch.rand(2, 1, generator=generator).double()
-        wave = level * torch.sin(2 * math.pi * bank.hz[pitch] * time)
+        wave = level * torch.sin(2 * math.pi * hertz(bank)[pitch] * time)
         return wave.float()[None] + 1e-4 * torch.randn(1, 2, len(time), generator=generator)
 
     tuned = Spectral(replace(TINY, tones=96, latent_channels=32)).eval()
     start_from_data(tuned, [clip(pitch) for pitch in range(36, 60)])
-    heard = bank.measure(tuned.decode(tuned.encode(clip(45)).mean), HEAD_HOP)[0, 0, 48:-48]
+    heard = listener.peaks(tuned.decode(tuned.encode(clip(45)).mean), HEAD_HOP)[0, 0, 48:-48]
     assert (heard.argmax(-1) == 45).float().mean() > 0.9
 
 

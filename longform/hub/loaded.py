@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from longform.autoencoder.interface import Autoencoder
+from longform.autoencoder.oobleck import fold_weight_norm
 from longform.bundle import Bundle
 from longform.device import pick_device, pick_dtype
 from longform.dit.conditioner import Conditioner
@@ -59,8 +60,14 @@ class Loaded:
 
     @cached_property
     def autoencoder(self) -> Autoencoder:
-        """Waveform <-> latents."""
-        return self._placed(self.bundle.autoencoder)
+        """Waveform <-> latents, its weights as convolutions use them."""
+
+        def folded() -> Autoencoder:
+            network = self.bundle.autoencoder()
+            fold_weight_norm(cast(torch.nn.Module, network))
+            return network
+
+        return self._placed(folded)
 
     def load(self) -> None:
         """Load every part now.
