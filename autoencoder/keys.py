@@ -17,6 +17,9 @@ from longform.autoencoder.oobleck import Oobleck, slice_norm
 from longform.autoencoder.same import Same
 from longform.errors import UserError
 
+TO_DIFFUSERS, FROM_DIFFUSERS = (0, 3, 1, 4, 2), (0, 2, 4, 1, 3)
+"""The parts of a differential projection, q | k | v | q2 | k2, as diffusers has them: q | q2 | k |
+k2 | v; and back."""
 WeightNorm = Literal["factors", "parametrizations", "folded"]
 Config = OobleckConfig | SameConfig
 
@@ -68,7 +71,7 @@ def from_diffusers(config: Config, tensors: Mapping[str, Tensor]) -> dict[str, T
         if name.endswith(("alpha", "beta")) and tensor.numel() == shapes[name].numel():
             ours[name] = tensor.reshape(shapes[name])  # Snake's: (1, c, 1) there
         if name.endswith("to_qkv.weight"):
-            ours[name] = _reordered(tensor, (0, 2, 4, 1, 3))
+            ours[name] = reordered(tensor, FROM_DIFFUSERS)
     return ours
 
 
@@ -79,7 +82,7 @@ def to_diffusers(config: Config, tensors: Mapping[str, Tensor]) -> dict[str, Ten
         if isinstance(config, OobleckConfig) and name.endswith(("alpha", "beta")):
             tensor = tensor[None, :, None]
         if name.endswith("to_qkv.weight"):
-            tensor = _reordered(tensor, (0, 3, 1, 4, 2))
+            tensor = reordered(tensor, TO_DIFFUSERS)
         theirs[name_of(name)] = tensor
     return theirs
 
@@ -168,7 +171,7 @@ def _same_name(name: str, stages: int) -> str:
     return f"{side}.blocks.{number if side == 'encoder' else number - 3}.{rest}"
 
 
-def _reordered(rows: Tensor, order: tuple[int, ...]) -> Tensor:
+def reordered(rows: Tensor, order: tuple[int, ...]) -> Tensor:
     """The five parts of a differential projection (q, k, v, q2, k2 here) in another order."""
     if rows.shape[0] != 5 * rows.shape[1]:
         return rows

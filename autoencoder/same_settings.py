@@ -1,6 +1,7 @@
-"""Settings of the SAME autoencoder in the layout of Stable Audio 3."""
+"""Settings of the SAME autoencoder as Stable Audio 3 writes them, and as diffusers does."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 from longform.autoencoder.config import SameConfig
@@ -157,3 +158,84 @@ def same_section(config: SameConfig) -> dict[str, Any]:
         "downsampling_ratio": config.hop_samples,
         "io_channels": config.audio_channels,
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _DiffusersSame:
+    """Arguments of AutoencoderSAME; both of its sides are equally deep."""
+
+    audio_channels: int = 2
+    patch_size: int = 256
+    encoder_channels: int = 128
+    encoder_c_mults: tuple[int, ...] = (6,)
+    encoder_strides: tuple[int, ...] = (16,)
+    encoder_transformer_depths: tuple[int, ...] = (6,)
+    latent_dim: int = 256
+    use_differential_attention: bool = True
+    dim_heads: int = 64
+    ff_mult: int = 3
+    sliding_window: int = 1
+    encoder_sinusoidal_blocks: tuple[int, ...] = (0,)
+    decoder_sinusoidal_blocks: tuple[int, ...] = (0,)
+    sampling_rate: int = 44_100
+
+
+def same_from_diffusers(settings: Mapping[str, Any]) -> SameConfig:
+    """Our config from the config.json of AutoencoderSAME.
+
+    Raises:
+        UserError: a setting is unknown or has a value that we cannot follow.
+    """
+    plain = {name: value for name, value in settings.items() if not name.startswith("_")}
+    theirs = from_mapping(_DiffusersSame, plain, WHERE)
+    require("encoder_sinusoidal_blocks", any(theirs.encoder_sinusoidal_blocks), False)
+    sinusoidal = theirs.decoder_sinusoidal_blocks
+    if len(sinusoidal) == 1:  # one value stands for all stages
+        sinusoidal *= len(theirs.encoder_strides)
+    return SameConfig(
+        sample_rate=theirs.sampling_rate,
+        audio_channels=theirs.audio_channels,
+        patch_samples=theirs.patch_size,
+        channels=theirs.encoder_channels,
+        multipliers=theirs.encoder_c_mults,
+        strides=theirs.encoder_strides,
+        encoder_depths=theirs.encoder_transformer_depths,
+        decoder_depths=theirs.encoder_transformer_depths,
+        latent_channels=theirs.latent_dim,
+        head_width=theirs.dim_heads,
+        ff_multiplier=theirs.ff_mult,
+        differential=theirs.use_differential_attention,
+        window=(theirs.sliding_window, theirs.sliding_window),
+        encoder_kernel=1,
+        decoder_kernel=1,
+        decoder_sinusoidal=sinusoidal,
+    )
+
+
+def same_to_diffusers(config: SameConfig) -> dict[str, Any]:
+    """The arguments of AutoencoderSAME, as its config.json has them.
+
+    Raises:
+        UserError: it cannot be told one of our settings, such as attention inside chunks.
+    """
+    settings = {
+        "audio_channels": config.audio_channels,
+        "patch_size": config.patch_samples,
+        "encoder_channels": config.channels,
+        "encoder_c_mults": list(config.multipliers),
+        "encoder_strides": list(config.strides),
+        "encoder_transformer_depths": list(config.encoder_depths),
+        "latent_dim": config.latent_channels,
+        "use_differential_attention": config.differential,
+        "dim_heads": config.head_width,
+        "ff_mult": config.ff_multiplier,
+        "sliding_window": config.window[0] if config.window else 1,
+        "encoder_sinusoidal_blocks": [0] * len(config.strides),
+        "decoder_sinusoidal_blocks": list(config.decoder_sinusoidal),
+        "sampling_rate": config.sample_rate,
+    }
+    again = same_from_diffusers(settings)
+    untold = {"latent_noise", "chunk_frames", "chunk_shift"}  # without a meaning there
+    for name in sorted({field.name for field in fields(config)} - untold):
+        require(name, getattr(config, name), getattr(again, name))
+    return {"_class_name": "AutoencoderSAME", **settings}

@@ -4,8 +4,7 @@ The latent keeps what a listener hears (magnitudes: finely spaced bands for pitc
 ones for rhythm) and drops the phase, which a denoiser would otherwise have to model; the decoder
 makes a phase of its own. Fixed transforms stand at both ends, linear paths start from the principal
 components of real audio and stay there, and ConvNeXt blocks (Liu et al. 2022, arXiv 2201.03545)
-learn what they miss at the slow rate. The inverse-STFT head follows Vocos (Siuzdak 2023, arXiv
-2306.00814); beside it, a bank of tones keeps pitches in tune (`longform.autoencoder.tones`).
+learn what they miss at the slow rate.
 """
 
 import math
@@ -18,14 +17,9 @@ from torch.nn import functional
 
 from longform.autoencoder.bottleneck import Posterior
 from longform.autoencoder.features import BandSpec, LogBands
+from longform.autoencoder.head import BINS, HEAD_HOP, HEAD_WINDOW, Drawn, SpectralHead
 from longform.autoencoder.interface import pad_to_hop
-from longform.autoencoder.tones import PERIOD_FRAMES, QUIETEST, ToneBank
-
-HEAD_WINDOW, HEAD_HOP = 2048, 512
-BINS = HEAD_WINDOW // 2 + 1
-MOST_NOISE = 3.0  # log-deviation; beyond it nothing of the own phase is left
-TUNED_HZ = (900.0, 4000.0)
-LOUDEST = 6.5  # log-magnitude of a bin; a full-scale sine has log(512) = 6.24
+from longform.autoencoder.tones import PERIOD_FRAMES, QUIETEST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +27,7 @@ class SpectralConfig:
     """Sizes of the spectral autoencoder; `decoder_rates` are frames per latent of each stage.
 
     `tones` is the number of pitches of the tone bank, from A0 upwards in semitones; 0 is none.
-    With `noise`, the decoder says of every bin how far its phase is chance; where the tones sound
-    it always is, so that nothing out of tune sounds beside them.
+    With `noise`, the decoder says of every bin how far its phase is chance.
     """
 
     sample_rate: int = 44100
@@ -96,20 +89,6 @@ class SpectralEncoder(nn.Module):
             2, dim=-1
         )
         return self.linear(centred).float() + correction.float(), log_deviation.float()
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """What a decoder asks of the head, r frames a latent and BINS bins (n) a frame.
-
-    Log-magnitudes (b, c, f*r, n); phase vectors (2, b, c, f*r, n) of any length; log-amplitudes of
-    the tones (b, c, f*r, tones); log-deviations of the noise on unit phase vectors (b, c, f*r, n).
-    """
-
-    log_magnitude: Tensor
-    phase: Tensor
-    tones: Tensor | None
-    noise: Tensor | None
 
 
 class SpectralDecoder(nn.Module):
@@ -182,11 +161,6 @@ class SpectralDecoder(nn.Module):
 class Spectral(nn.Module):
     """The whole autoencoder; see `longform.autoencoder.interface.Autoencoder` for the contract."""
 
-    head_window: Tensor
-    rotation: Tensor
-    chance: Tensor
-    least_noise: Tensor
-
     def __init__(self, config: SpectralConfig) -> None:
         super().__init__()
         assert config.hop_samples == config.decoder_rates[-1] * HEAD_HOP
@@ -197,15 +171,9 @@ class Spectral(nn.Module):
         self.features = LogBands(PITCH_BANDS, RHYTHM_BANDS, config.sample_rate, config.hop_samples)
         self.encoder = SpectralEncoder(config, self.features.width(config.channels))
         self.decoder = SpectralDecoder(config)
-        window = torch.hann_window(HEAD_WINDOW)
-        self.register_buffer("head_window", window, persistent=False)
-        self.register_buffer("rotation", _rotation(), persistent=False)
-        if config.tones:
-            self.bank = ToneBank(config.tones, config.sample_rate, config.hop_samples, window)
-        if config.noise:
-            frames = PERIOD_FRAMES * config.decoder_rates[-1]
-            self.register_buffer("chance", _chance(frames), persistent=False)
-            self.register_buffer("least_noise", _least_noise(config), persistent=False)
+        self.head = SpectralHead(
+            config.sample_rate, config.hop_samples, tones=config.tones, noise=config.noise
+        )
 
     @property
     def latent_rate_hz(self) -> float:
@@ -240,72 +208,13 @@ class Spectral(nn.Module):
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents (b, d, f) -> audio (b, c, f * hop)."""
-        drawn = self.decoder(latents.transpose(1, 2))
-        real, imaginary = drawn.phase
-        gain = torch.rsqrt(real.square() + imaginary.square() + 1e-8)
-        if drawn.noise is not None:
-            turns = torch.arange(real.shape[2], device=real.device) % len(self.chance)
-            deviation = torch.maximum(drawn.noise, self.least_noise).clamp(max=MOST_NOISE).exp()
-            real = real * gain + deviation * self.chance[turns, 0]
-            imaginary = imaginary * gain + deviation * self.chance[turns, 1]
-            gain = torch.rsqrt(real.square() + imaginary.square() + 1e-8)
-        gain = gain * torch.exp(drawn.log_magnitude.clamp(max=LOUDEST))
-        blocks = self._blocks(real * gain, imaginary * gain)
-        if drawn.tones is not None:
-            blocks = blocks + self.bank(drawn.tones, HEAD_HOP)
-        return self._join(blocks)
+        return self.head(self.decoder(latents.transpose(1, 2)))
 
     def forward(self, audio: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Posterior]:
         """Audio (b, c, t) -> reconstruction from a sampled latent, and the posterior."""
         posterior = self.encode(audio)
         return self.decode(posterior.sample(noise)), posterior
 
-    def _blocks(self, real: Tensor, imaginary: Tensor) -> Tensor:
-        """Spectra (b, c, f, n) of windowed frames, hops apart -> those frames (b, c, f, w)."""
-        frames = real.shape[2]
-        # Bin k of frame n is referred to the phase that bin's centre frequency has there, so that a
-        # steady tone asks for a slowly turning vector instead of a fast one: multiply by i^(k n).
-        cosine, sine = (part[:, :BINS] for part in self.rotation)
-        turns = torch.arange(frames, device=real.device) % 4
-        cosine, sine = cosine[turns], sine[turns]
-        spectrum = torch.complex(real * cosine - imaginary * sine, real * sine + imaginary * cosine)
-        return torch.fft.irfft(spectrum, n=HEAD_WINDOW, dim=-1)
-
-    def _join(self, blocks: Tensor) -> Tensor:
-        """Overlap-add of frames centred at (n + 1/2) hops, exact window-envelope normalisation."""
-        envelope = self.head_window.square().expand(1, 1, blocks.shape[2], HEAD_WINDOW)
-        return _overlap_add(blocks * self.head_window) / _overlap_add(envelope)
-
 
 PITCH_BANDS = BandSpec(window=8192, hop=2048, low_hz=27.5, high_hz=3520.0, bands=112)
 RHYTHM_BANDS = BandSpec(window=1024, hop=512, low_hz=0.0, high_hz=22050.0, bands=48)
-
-
-def _rotation() -> Tensor:
-    """cos and sin of (pi/2) k n for n = 0..3 and every bin k, shape (2, 4, bins)."""
-    quarter = torch.outer(torch.arange(4), torch.arange(BINS)) % 4
-    cosine = torch.tensor([1.0, 0.0, -1.0, 0.0])[quarter]
-    sine = torch.tensor([0.0, 1.0, 0.0, -1.0])[quarter]
-    return torch.stack([cosine, sine])
-
-
-def _chance(frames: int) -> Tensor:
-    """The same standard normal numbers (frames, 2, bins) for ever: what is heard as noise."""
-    return torch.randn(frames, 2, BINS, generator=torch.Generator().manual_seed(0))
-
-
-def _least_noise(config: SpectralConfig) -> Tensor:
-    """Log-deviation (bins,) that the noise has at least: 1 below `TUNED_HZ`, falling above."""
-    hz = torch.arange(BINS) * config.sample_rate / HEAD_WINDOW
-    low, high = TUNED_HZ
-    return 1.0 - 9.0 * ((hz - low) / (high - low)).clamp(0, 1)
-
-
-def _overlap_add(blocks: Tensor) -> Tensor:
-    """Windows (b, c, f, 4*hop) a hop apart -> samples (b, c, f*hop), centred; linear."""
-    frames = blocks.shape[2]
-    parts = rearrange(blocks, "b c f (q h) -> q b c f h", q=HEAD_WINDOW // HEAD_HOP)
-    total = sum(functional.pad(part, (0, 0, q, len(parts) - 1 - q)) for q, part in enumerate(parts))
-    assert isinstance(total, Tensor)
-    side = (HEAD_WINDOW - HEAD_HOP) // 2
-    return total.flatten(2)[..., side : side + frames * HEAD_HOP]

@@ -1,5 +1,6 @@
 """The linear paths of the spectral autoencoder, fitted to audio before any training step."""
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -7,8 +8,10 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
+from longform.autoencoder.head import BINS, HEAD_HOP, HEAD_WINDOW
 from longform.autoencoder.interface import pad_to_hop
-from longform.autoencoder.spectral import BINS, HEAD_HOP, HEAD_WINDOW, Spectral
+from longform.autoencoder.noise import even_noise
+from longform.autoencoder.spectral import Spectral
 from longform.autoencoder.tones import ToneListener
 
 _FLOOR = 1e-4
@@ -16,8 +19,8 @@ TONES_UP = 0.4
 """Natural log by which the fitted tones are raised, for fits of logarithms come out too quiet."""
 BINS_DOWN, BINS_DOWN_HZ = 2.0, (500.0, 2500.0)
 """How far the own spectrum steps back where the tones sound, and where it ends doing so."""
-CHANCE, CHANCE_HZ = (0.7, -1.5), (1000.0, 4000.0)
-"""Log-deviation of the noise on the phases below and above; high up, attacks are to stay sharp."""
+CHANCE = -1.0
+"""Log-deviation of the noise on the phases: little, attacks are to stay sharp."""
 
 
 @torch.no_grad()
@@ -51,12 +54,12 @@ def start_from_data(network: Spectral, batches: Iterable[Tensor]) -> float:
     if config.tones:
         fit_linear(network.decoder.tone_linear, latents, torch.cat(tones).double())
         network.decoder.tone_linear.bias.add_(TONES_UP)
-        down = BINS_DOWN * (1 - _rise(network, BINS_DOWN_HZ, log=True))
+        down = BINS_DOWN * (1 - _rise(network, *BINS_DOWN_HZ))
         network.decoder.linear.bias.view(-1, BINS).sub_(down)
     if config.noise:
-        low, high = CHANCE
-        chance = low + (high - low) * _rise(network, CHANCE_HZ, log=False)
-        network.decoder.noise.bias.view(-1, BINS).copy_(chance)
+        noise = network.head.even_noise
+        noise.copy_(even_noise(noise.numel()).view_as(noise))
+        network.decoder.noise.bias.fill_(CHANCE)
     return float(variances[-network.latent_channels :].sum() / variances.sum())
 
 
@@ -64,7 +67,7 @@ def head_log_magnitude(network: Spectral, audio: Tensor) -> Tensor:
     """The log-magnitudes (b, c, f, n) that the head would need to rebuild audio (b, c, t)."""
     side = (HEAD_WINDOW - HEAD_HOP) // 2
     frames = functional.pad(audio, (side, side)).unfold(-1, HEAD_WINDOW, HEAD_HOP)
-    return torch.log(torch.fft.rfft(frames * network.head_window).abs() + _FLOOR)
+    return torch.log(torch.fft.rfft(frames * network.head.window).abs() + _FLOOR)
 
 
 @torch.no_grad()
@@ -77,13 +80,10 @@ def fit_linear(layer: nn.Linear, inputs: Tensor, targets: Tensor) -> None:
     layer.bias.copy_(solution[-1])
 
 
-def _rise(network: Spectral, edges_hz: tuple[float, float], log: bool) -> Tensor:
-    """0 for bins up to the first edge, 1 from the second, a slope between; (BINS,)."""
+def _rise(network: Spectral, low_hz: float, high_hz: float) -> Tensor:
+    """0 for bins up to `low_hz`, 1 from `high_hz`, a slope over the logarithm between; (BINS,)."""
     hz = torch.arange(BINS) * network.sample_rate / HEAD_WINDOW
-    low, high = torch.tensor(edges_hz)
-    if log:
-        hz, low, high = hz.clamp(min=1).log(), low.log(), high.log()
-    return ((hz - low) / (high - low)).clamp(0, 1)
+    return (torch.log(hz.clamp(min=1) / low_hz) / math.log(high_hz / low_hz)).clamp(0, 1)
 
 
 def _by_latent(network: Spectral, frames: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ class Condition:
         prepend: tokens in front of the frames, (b, p, prepend_width), or None
         concat: features beside the latents, (b, f, concat_channels), or None
         local: features that every block hears, (b, f, local_channels), or None
+        context: a recording to answer, `marked`, (b, f, context_channels), or None
     """
 
     tokens: Tensor
@@ -29,9 +30,27 @@ class Condition:
     prepend: Tensor | None = None
     concat: Tensor | None = None
     local: Tensor | None = None
+    context: Tensor | None = None
 
 
-_OPTIONAL = ("guide", "prepend", "concat", "local")
+_OPTIONAL = ("guide", "prepend", "concat", "local", "context")
+
+
+def marked(
+    latents: Tensor | None, mask: Tensor | None, empty: tuple[int, int, int], like: Tensor
+) -> Tensor:
+    """Mask | latents where it is 1: (b, frames, 1 + d).
+
+    Args:
+        latents: (b, frames, d), or None for none at all
+        mask: (b, frames), 1 on the frames that are there
+        empty: the shape of the result, for when there are none; it is all zero then
+        like: a tensor on the device and of the dtype of that result
+    """
+    if latents is None or mask is None:
+        return like.new_zeros(empty)
+    shown = mask.to(latents.dtype)[..., None]
+    return torch.cat([shown, latents * shown], dim=-1)
 
 
 def join(first: Condition, second: Condition) -> Condition:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from longform.dit.condition import Condition
+from longform.dit.condition import Condition, marked
 from longform.dit.config import ConditionerConfig, GuideFeature
 from longform.dit.features import NumberEmbedding, position_features
 
@@ -36,6 +36,8 @@ class Prompts:
         guide_mask: which guide features are given, (b, features); None when all are
         known: latents to keep, of the denoiser, (b, frames, d), for models trained to inpaint
         known_mask: which frames of them to keep, (b, frames)
+        context: latents of a recording to answer, of the denoiser, (b, frames, d), or None
+        context_mask: which frames of it there are, (b, frames)
         numbers: further numbers that a model of the family may be told, (b,) each
     """
 
@@ -51,6 +53,8 @@ class Prompts:
     guide_mask: Tensor | None = None
     known: Tensor | None = None
     known_mask: Tensor | None = None
+    context: Tensor | None = None
+    context_mask: Tensor | None = None
     numbers: Mapping[str, Tensor] = field(default_factory=dict)
 
 
@@ -86,7 +90,8 @@ class Conditioner(nn.Module):
 
     Tokens: text | seconds_start | seconds_total | tempo | key | metre. Global vector: seconds_start
     | seconds_total | mean of the text | sum of the controls. Guide: features | given flags |
-    positions. The parts beyond text and timing are there when the configuration has them.
+    positions. Context: whether it is there | its latents. The parts beyond text and timing are
+    there when the configuration has them.
     """
 
     def __init__(self, config: ConditionerConfig) -> None:
@@ -123,7 +128,13 @@ class Conditioner(nn.Module):
         shown = None
         if self.config.mask_text:
             shown = F.pad(mask, (0, row.shape[1] - text.shape[1]), value=True)
-        return Condition(row, shown, torch.cat(parts, dim=-1), self._guide(prompts))
+        return Condition(
+            row,
+            shown,
+            torch.cat(parts, dim=-1),
+            self._guide(prompts),
+            context=self._context(prompts),
+        )
 
     @property
     def guide_features(self) -> tuple[GuideFeature, ...]:
@@ -135,6 +146,16 @@ class Conditioner(nn.Module):
         """Whether tempo, key and metre reach the denoiser as anything but words."""
         return self.config.controls
 
+    reads_known = False
+    """Whether the denoiser is told what to keep, as models trained to inpaint are."""
+    reads_start = True
+    """Whether the denoiser is told where in the piece its window starts."""
+
+    @property
+    def hears_context(self) -> bool:
+        """Whether it can be given a recording to answer."""
+        return self.config.context_latents > 0
+
     def unwanted(self, prompts: Prompts) -> Condition:
         """The condition of a negative prompt."""
         return self(prompts)
@@ -144,7 +165,8 @@ class Conditioner(nn.Module):
 
         As in the reference, all cross-attention tokens (timing included) become zeros while timing
         stays in the global vector; text and controls leave that vector. The guide's features go too
-        unless `keep_guide`, so that guidance strengthens the guide as well; positions stay.
+        unless `keep_guide`, so that guidance strengthens the guide as well; positions stay, and so
+        does a recording to answer.
         """
         width = 2 * self.config.token_width
         global_ = torch.cat(
@@ -166,6 +188,18 @@ class Conditioner(nn.Module):
             dim=-1,
         )
         return replace(condition, guide=guide)
+
+    def without_context(self, condition: Condition) -> Condition:
+        """The same condition with no recording to answer."""
+        if condition.context is None:
+            return condition
+        return replace(condition, context=torch.zeros_like(condition.context))
+
+    def _context(self, prompts: Prompts) -> Tensor | None:
+        if not self.config.context_channels:
+            return None
+        shape = (len(prompts.seconds_start), prompts.frames, self.config.context_channels)
+        return marked(prompts.context, prompts.context_mask, shape, prompts.seconds_start)
 
     def _text(self, prompts: Prompts) -> tuple[Tensor, Tensor]:
         """Text tokens (b, n, token_width), zero on padding, and their mask (b, n)."""

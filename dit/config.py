@@ -25,8 +25,9 @@ class DiTConfig:
     into the tokens. `rotary_width` is how many of each head's channels rotate.
 
     Inputs that are absent at 0: `prepend_width` (tokens in front of the frames), `concat_channels`
-    (beside the latents), `local_channels` (heard by every block, frame by frame) and
-    `guide_channels` (added to the input tokens once).
+    (beside the latents), `local_channels` (heard by every block, frame by frame), and
+    `guide_channels` and `context_channels` (added to the input tokens once; what a context adds
+    starts at zero, so that a model that gains one is at first the model it was).
 
     `timestep_features` have random frequencies ("learned") or fixed, exponentially spaced ones
     ("expo"); with `timestep_log_snr` they describe log((1 - t) / t) in place of t. `time_shift` is
@@ -48,6 +49,7 @@ class DiTConfig:
     concat_channels: int = 0
     local_channels: int = 0
     guide_channels: int = 0
+    context_channels: int = 0
     norm: Literal["layer", "rms"] = "layer"
     qk_norm: Literal["layer", "rms", "l2"] | None = None
     differential: bool = False
@@ -114,7 +116,9 @@ class ConditionerConfig:
     "no text"; without it, text features enter as they are. `mask_text` hides padding from the
     cross-attention; without it padding enters as zero vectors, as in the reference. `controls` adds
     tempo, key and metre. `global_text` adds the mean text token to the global vector.
-    `position_features` tells every frame where in the piece it lies.
+    `position_features` tells every frame where in the piece it lies. `context_latents` are the
+    channels of the latents of a recording that the denoiser can be given to answer (StemGen, arXiv
+    2312.08723); 0 for one that cannot.
     """
 
     text_width: int = 768
@@ -127,6 +131,7 @@ class ConditionerConfig:
     global_text: bool = False
     guide_features: tuple[GuideFeature, ...] = ()
     position_features: bool = False
+    context_latents: int = 0
     latent_rate_hz: float = 44_100 / 2048
 
     def __post_init__(self) -> None:
@@ -151,6 +156,11 @@ class ConditionerConfig:
         """Channels that reach the denoiser: features, one "given" flag each, positions."""
         given = self.feature_channels + len(self.guide_features)
         return given + (POSITION_CHANNELS if self.position_features else 0)
+
+    @property
+    def context_channels(self) -> int:
+        """Channels of the recording to answer: whether it is there, and its latents."""
+        return 1 + self.context_latents if self.context_latents else 0
 
     @property
     def global_width(self) -> int:

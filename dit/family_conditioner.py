@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from longform.dit.condition import Condition
+from longform.dit.condition import Condition, marked
 from longform.dit.conditioner import Prompts
 from longform.dit.config import FeatureKind, GuideFeature
 from longform.dit.features import NumberEmbedding
@@ -160,6 +160,19 @@ class FamilyConditioner(nn.Module):
     reads_controls = False
     """Whether tempo, key and metre reach the denoiser as anything but words."""
 
+    @property
+    def reads_known(self) -> bool:
+        """Whether the denoiser is told what to keep, as models trained to inpaint are."""
+        return self.config.inpaint is not None
+
+    @property
+    def reads_start(self) -> bool:
+        """Whether the denoiser is told where in the piece its window starts."""
+        return "seconds_start" in {number.id for number in self.config.numbers}
+
+    hears_context = False
+    """Whether it can be given a recording to answer."""
+
     def unwanted(self, prompts: Prompts) -> Condition:
         """The condition of a negative prompt."""
         return self(prompts, negative=True)
@@ -184,11 +197,8 @@ class FamilyConditioner(nn.Module):
 
     def _known(self, prompts: Prompts) -> Tensor:
         """Mask | latents where it is 1, (b, frames, known_channels); all zero when nothing is."""
-        if prompts.known is None or prompts.known_mask is None:
-            shape = (len(prompts.seconds_start), prompts.frames, self.config.known_channels)
-            return prompts.seconds_start.new_zeros(shape)
-        mask = prompts.known_mask.to(prompts.known.dtype)[..., None]
-        return torch.cat([mask, prompts.known * mask], dim=-1)
+        shape = (len(prompts.seconds_start), prompts.frames, self.config.known_channels)
+        return marked(prompts.known, prompts.known_mask, shape, prompts.seconds_start)
 
 
 def _make_number(part: NumberPart, width: int) -> nn.Module:

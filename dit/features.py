@@ -39,11 +39,15 @@ class ExpoFeatures(nn.Module):
         super().__init__()
         self.frequencies = frequencies
 
+    def cycles(self, device: torch.device | None = None) -> Tensor:
+        """w, cycles per unit, (frequencies,)."""
+        ramp = torch.linspace(0, 1, self.frequencies, device=device)
+        low, high = math.log(LOWEST_FREQUENCY), math.log(HIGHEST_FREQUENCY)
+        return torch.exp(ramp * (high - low) + low)
+
     def forward(self, x: Tensor) -> Tensor:
         """(b,) -> (b, 2 * frequencies), computed in float32."""
-        ramp = torch.linspace(0, 1, self.frequencies, device=x.device)
-        low, high = math.log(LOWEST_FREQUENCY), math.log(HIGHEST_FREQUENCY)
-        angles = x.float()[:, None] * torch.exp(ramp * (high - low) + low) * 2 * math.pi
+        angles = x.float()[:, None] * self.cycles(x.device) * 2 * math.pi
         return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
 

@@ -1,7 +1,8 @@
 """Classifier-free guidance (arXiv 2207.12598): scale, projection, noise interval, rescaling."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -74,6 +75,24 @@ def guided(
         else:
             mixed = unwanted + guidance.scale * difference
         return rescaled(mixed, wanted, guidance.rescale) if guidance.rescale else mixed
+
+    return denoise
+
+
+def mixed(model: Model, parts: Sequence[tuple[Condition, float]]) -> Denoise:
+    """The sum of what the network says under several conditions, weighted; one batch of them all.
+
+    That is guidance by several sources, each at a scale of its own, as in StemGen (arXiv
+    2312.08723, eq. 3). All conditions have, or lack, the same of their optional tensors.
+    """
+    conditions = [condition for condition, _ in parts]
+    together = reduce(join, conditions)
+
+    def denoise(x: Tensor, time: Tensor) -> Tensor:
+        count = len(parts)
+        said = model(torch.cat([x] * count), torch.cat([time] * count), together).chunk(count)
+        weighted = [one * weight for one, (_, weight) in zip(said, parts, strict=True)]
+        return torch.stack(weighted).sum(dim=0)
 
     return denoise
 

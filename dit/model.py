@@ -51,18 +51,18 @@ class Transformer(nn.Module):
     def forward(
         self,
         x: Tensor,
-        guide: Tensor | None,
+        added: Tensor | None,
         prepend: Tensor | None,
         global_: Tensor,
         context: Tensor,
         mask: Tensor | None,
         local: Tensor | None,
     ) -> Tensor:
-        """x (b, f, in), guide (b, f, width), prepend (b, p, width), global_ (b, width) and
+        """x (b, f, in), added (b, f, width), prepend (b, p, width), global_ (b, width) and
         context, mask, local of `Heard` -> (b, f, out); f counts patches."""
         x = self.project_in(x)
-        if guide is not None:
-            x = x + guide
+        if added is not None:
+            x = x + added
         front, modulation = self._front(prepend, global_)
         x = torch.cat([token.to(x.dtype) for token in front] + [x], dim=1)
         angles = rotary_angles(
@@ -112,6 +112,11 @@ class DiT(nn.Module):
         self.postprocess_conv = nn.Conv1d(config.io_channels, config.io_channels, 1, bias=False)
         if config.guide_channels:
             self.to_guide_embed = nn.Linear(config.guide_channels * config.patch_size, width)
+        if config.context_channels:
+            self.to_context_embed = nn.Linear(
+                config.context_channels * config.patch_size, width, bias=False
+            )
+            nn.init.zeros_(self.to_context_embed.weight)
         self.transformer = Transformer(config)
         self.register_buffer("latent_mean", torch.zeros(config.io_channels))
         self.register_buffer("latent_scale", torch.ones(config.io_channels))
@@ -134,10 +139,7 @@ class DiT(nn.Module):
         global_ = self.to_timestep_embed(self.timestep_features(self.time_scale(time)).to(dtype))
         global_ = global_ + self.to_global_embed(condition.global_.to(dtype))  # (b, width)
         context = self.to_cond_embed(condition.tokens.to(dtype))  # (b, n, cross_width)
-        guide = prepend = local = None
-        if self.config.guide_channels:
-            assert condition.guide is not None, "this model reads a guide; the condition has none"
-            guide = self.to_guide_embed(_patched(condition.guide, patch).to(dtype))
+        prepend = local = None
         if self.config.prepend_width:
             assert condition.prepend is not None, "this model reads prepended tokens"
             prepend = self.to_prepend_embed(condition.prepend.to(dtype))
@@ -147,11 +149,24 @@ class DiT(nn.Module):
         if self.config.concat_channels:
             assert condition.concat is not None, "this model reads features beside the latents"
             x = torch.cat([x, condition.concat.mT.to(dtype)], dim=1)
+        added = self._added(condition, dtype)
         x = x + self.preprocess_conv(x)
         x = _patched(rearrange(x, "b d f -> b f d"), patch)
-        x = self.transformer(x, guide, prepend, global_, context, condition.token_mask, local)
+        x = self.transformer(x, added, prepend, global_, context, condition.token_mask, local)
         x = rearrange(x, "b f (d p) -> b d (f p)", p=patch)
         return (x + self.postprocess_conv(x)).to(latents.dtype)
+
+    def _added(self, condition: Condition, dtype: torch.dtype) -> Tensor | None:
+        """What guide and context add to the input tokens, (b, f, width)."""
+        added, patch = None, self.config.patch_size
+        if self.config.guide_channels:
+            assert condition.guide is not None, "this model reads a guide; the condition has none"
+            added = self.to_guide_embed(_patched(condition.guide, patch).to(dtype))
+        if self.config.context_channels:
+            assert condition.context is not None, "this model hears a context; there is none"
+            heard = self.to_context_embed(_patched(condition.context, patch).to(dtype))
+            added = heard if added is None else added + heard
+        return added
 
     def standardise(self, latents: Tensor) -> Tensor:
         """Latents of the autoencoder (b, d, f) -> latents of the denoiser."""

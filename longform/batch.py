@@ -1,8 +1,8 @@
 """Many items from one file: restartable, nothing lost, nothing overwritten.
 
 A list is a CSV or JSONL file with one item a row. Columns: the fields of `Request` (`prompt`,
-`seconds`, `seed`, `negative`, `bpm`, `key`, ...), `job` (default "generate"), `name` (of the output
-file), `item`, and for other jobs their parameters, and `audio`, the recording they start from.
+`seconds`, `seed`, ...), `job` (default "generate"), `name` (of the output file), `item`, the
+recordings `like` and `melody`, and for other jobs their parameters and `audio`, theirs.
 """
 
 import csv
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from longform.audio import read
 from longform.config import from_mapping
 from longform.deliver import FINISHED_JOBS, deliver, model_hash, recipe_of
 from longform.errors import UserError
@@ -24,7 +25,7 @@ from longform.finish import Finishing
 from longform.progress import OnProgress, quiet
 from longform.provenance import Recipe, read_recipe, sidecar_of
 from longform.replay import make
-from longform.request import Request, slug
+from longform.request import Request, like_amount, slug
 
 if TYPE_CHECKING:
     from longform.pipeline import Pipeline
@@ -44,7 +45,7 @@ class Item:
     parameters: dict[str, Any]
     name: str
     item: int = 0
-    audio: str | None = None
+    recordings: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,15 +167,20 @@ def _item(number: int, row: Any, contents: str, beside: Path) -> Item:
     values = {name.strip().lower(): value for name, value in row.items() if value is not None}
     key = hashlib.sha256(contents.encode()).hexdigest()
     job = str(values.pop("job", "generate"))
-    audio = values.pop("audio", None)
+    given = [column for column in ("audio", "like", "melody") if column in values]
+    recordings = {column: str(beside / str(values.pop(column))) for column in given}
     name = str(values.pop("name", ""))
     take = _number("item", values.pop("item", 0))
     parameters = {column: _value(column, value) for column, value in values.items()}
     parameters.setdefault("seed", int(key[:8], 16) >> 1)
+    if "like" in recordings:
+        prompt, amount = parameters.setdefault("prompt", ""), parameters.get("like_amount")
+        parameters["like_amount"] = like_amount(str(prompt), amount)
     if job == "generate":
         from_mapping(Request, parameters, "row")
-        if audio is not None:
-            raise UserError("generate takes no audio; name the job, such as transfer")
+    wrong = recordings.keys() & ({"audio"} if job == "generate" else {"like", "melody"})
+    if wrong:
+        raise UserError(f"{job} takes no {min(wrong)}; name a job that does")
     prompt = str(parameters.get("prompt") or job)
     return Item(
         number=number,
@@ -183,7 +189,7 @@ def _item(number: int, row: Any, contents: str, beside: Path) -> Item:
         parameters=parameters,
         name=slug(name) if name else f"{number:03d}-{slug(prompt)}",
         item=int(take),
-        audio=None if audio is None else str(beside / str(audio)),
+        recordings=recordings,
     )
 
 
@@ -228,11 +234,7 @@ def _make(
     finishing: Finishing | None,
     on_progress: OnProgress,
 ) -> Path:
-    inputs = {}
-    if item.audio is not None:
-        from longform.audio import read
-
-        inputs["audio"] = read(item.audio)
+    inputs = {name: read(path) for name, path in item.recordings.items()}
     levels = finishing if item.job in FINISHED_JOBS else None
     task: dict[str, Any] = {
         "job": item.job,

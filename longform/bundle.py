@@ -5,6 +5,7 @@
     clap.safetensors           text and audio towers
     dit.safetensors            the denoiser ("dit.") and its conditioner ("conditioner.")
     tokenizer.json             text -> token ids
+    planner.safetensors        text -> the plan of a piece; not every bundle has one
 
 Nothing in a bundle is executed: JSON and safetensors only.
 """
@@ -29,6 +30,7 @@ from longform.checkpoint import (
     save_tensors,
 )
 from longform.config import from_mapping, to_mapping
+from longform.eight_bit import restore, shrink
 from longform.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,10 +40,12 @@ if TYPE_CHECKING:
     from longform.clap.tokenizer import Tokenizer
     from longform.dit.conditioner import Conditioner
     from longform.dit.model import DiT
+    from longform.planner.model import Planner
 
 FORMAT = 1
 MANIFEST = "longform.json"
 PARTS = ("autoencoder.safetensors", "clap.safetensors", "dit.safetensors", "tokenizer.json")
+PLANNER = "planner.safetensors"
 MODELS = Path(__file__).parent / "models"
 MAX_PART_BYTES = 64 << 30
 HALF_LIMIT = 65_000.0  # the largest value that goes into 16 bits
@@ -103,6 +107,7 @@ class Manifest:
     clap: NetworkPart
     dit: NetworkPart
     conditioner: NetworkPart
+    planner: NetworkPart | None = None
     defaults: Defaults = field(default_factory=Defaults)
     card: dict[str, Any] = field(default_factory=dict)
 
@@ -135,9 +140,15 @@ class Bundle:
                 "upgrade longform"
             )
         manifest = from_mapping(Manifest, data, str(folder / MANIFEST))
-        for name in (MANIFEST, *PARTS):
+        bundle = cls(folder, manifest)
+        for name in bundle.files:
             _check_file(folder, name)
-        return cls(folder, manifest)
+        return bundle
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of its files."""
+        return (MANIFEST, *PARTS, *([PLANNER] if self.manifest.planner else []))
 
     @property
     def name(self) -> str:
@@ -199,6 +210,16 @@ class Bundle:
         config = self._config(ConditionerConfig, "conditioner")
         return self._network("dit", lambda: Conditioner(config), prefix="conditioner.")
 
+    def planner(self) -> "Planner | None":
+        """What writes the plan of a piece, if the bundle has it."""
+        from longform.planner.config import PlannerConfig
+        from longform.planner.model import Planner
+
+        if self.manifest.planner is None:
+            return None
+        config = self._config(PlannerConfig, "planner")
+        return self._network("planner", lambda: Planner(config))
+
     def tokenizer(self) -> "Tokenizer":
         """Text to token ids, as many as the text tower reads."""
         from longform.clap.config import ClapConfig
@@ -216,7 +237,7 @@ class Bundle:
     def content_hash(self) -> str:
         """SHA-256 over the names and bytes of all files of the bundle, in hex."""
         digest = hashlib.sha256()
-        for name in sorted((MANIFEST, *PARTS)):
+        for name in sorted(self.files):
             with (self.folder / name).open("rb") as file:
                 digest.update(name.encode() + hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()
@@ -232,6 +253,7 @@ class Bundle:
             for key, tensor in load_tensors(path).items()
             if key.startswith(prefix)
         }
+        tensors = restore(tensors, str(path))
         with parameter_budget(sum(tensor.numel() for tensor in tensors.values()), str(path)):
             network = build()
         load_into(network, tensors, str(path))
@@ -253,9 +275,11 @@ def write_bundle(
     dit: Mapping[str, Tensor],
     conditioner: Mapping[str, Tensor],
     tokenizer: str | Path,
+    planner: Mapping[str, Tensor] | None = None,
+    eight_bit: bool = False,
     overwrite: bool = False,
 ) -> Bundle:
-    """Write a bundle folder, matrices in 16 bits, and prove that every part of it loads.
+    """Write a bundle folder, matrices in 16 or 8 bits, and prove that every part of it loads.
 
     The folder appears whole or not at all.
 
@@ -270,6 +294,7 @@ def write_bundle(
     prefixed = {f"dit.{key}": tensor for key, tensor in dit.items()}
     prefixed |= {f"conditioner.{key}": tensor for key, tensor in conditioner.items()}
     parts = {"autoencoder": autoencoder, "clap": clap, "dit": prefixed}
+    parts |= {} if planner is None else {"planner": planner}
     text = json.dumps(to_mapping(manifest), indent=2, ensure_ascii=False)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
         folder = Path(scratch) / out.name
@@ -277,7 +302,8 @@ def write_bundle(
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
         shutil.copyfile(tokenizer, folder / "tokenizer.json")
         for name, tensors in parts.items():
-            halves = {key: _half(tensor) for key, tensor in tensors.items()}
+            small = shrink(tensors) if eight_bit else tensors
+            halves = {key: _half(tensor) for key, tensor in small.items()}
             save_tensors(folder / f"{name}.safetensors", halves)
         _prove(Bundle.load(folder))
         if out.exists():
@@ -289,6 +315,7 @@ def write_bundle(
 def _prove(bundle: Bundle) -> None:
     for part in (bundle.autoencoder, bundle.clap, bundle.dit, bundle.conditioner, bundle.tokenizer):
         part()
+    bundle.planner()
 
 
 def _half(tensor: Tensor) -> Tensor:

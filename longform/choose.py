@@ -99,21 +99,27 @@ def hear(
     )
 
 
-def clap_match(pipe: "Pipeline", waveform: Waveform, prompt: str) -> float | None:
-    """Cosine of a take and a prompt in the space of the model's own CLAP towers, if it has them."""
-    import torch
+def clap_match(
+    pipe: "Pipeline",
+    waveform: Waveform,
+    prompt: str,
+    like: Waveform | None = None,
+    like_amount: float = 0.0,
+) -> float | None:
+    """Cosine of a take and a prompt in the space of the model's own CLAP towers, if it has them.
 
+    A recording to be `like` counts by its amount, and the prompt by the rest.
+    """
     from longform.clap.reader import ClapReader
 
     reader = pipe.encode_text
     if not isinstance(reader, ClapReader):
         return None
-    clap = reader.clap
-    with torch.inference_mode():
-        rate_hz = clap.config.audio.sample_rate
-        samples = torch.from_numpy(waveform.resampled(rate_hz).samples)[None].to(pipe.device)
-        heard = clap.embed_audio(clap.mel(samples))[0]
-        return float(heard @ clap.embed_text(*reader.tokenize([prompt]))[0])
+    heard = reader.hear(waveform)
+    spoken = float(heard @ reader.embed([prompt])[0])
+    if like is None:
+        return spoken
+    return (1 - like_amount) * spoken + like_amount * float(heard @ reader.hear(like))
 
 
 def ranking(takes: Sequence[Heard]) -> list[int]:

@@ -73,6 +73,7 @@ def _root(
 
 def _add_commands() -> None:
     from longform import (
+        cli_accompany,
         cli_batch,
         cli_eval,
         cli_files,
@@ -86,6 +87,7 @@ def _add_commands() -> None:
     app.command()(cli_generate.generate)
     cli_make.add_to(app)
     cli_jobs.add_to(app)
+    cli_accompany.add_to(app)
     cli_batch.add_to(app)
     cli_files.add_to(app)
     cli_models.add_to(app)

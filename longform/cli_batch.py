@@ -10,6 +10,7 @@ import typer
 from longform.cli_generate import finishing_of, level_line
 from longform.cli_model import ModelSource
 from longform.cli_options import (
+    AdapterOption,
     AllowMissingOption,
     BitsOption,
     DeviceOption,
@@ -130,6 +131,7 @@ def replay(
     device: DeviceOption = "auto",
     allow_missing: AllowMissingOption = False,
     text_encoder: TextEncoderOption = None,
+    adapter: AdapterOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -148,8 +150,8 @@ def replay(
 
     if model is None and recipe.model not in list_models() and recipe.model not in registered():
         raise UserError(f"{file}: model {recipe.model!r} is not installed; give --model FOLDER")
-    source = ModelSource(model or recipe.model, device, allow_missing, text_encoder)
-    check_model(recipe, source.open().content_hash())
+    source = ModelSource(model or recipe.model, device, allow_missing, text_encoder, adapter)
+    check_model(recipe, source.content_hash())
     pipe = source.load()
     with reporter() as on_progress:
         result, waveform = make_again(recipe, pipe, inputs=inputs, on_progress=on_progress)

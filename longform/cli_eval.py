@@ -14,6 +14,10 @@ SplitOption = Annotated[
     str, typer.Option(help="train, validation, test, or all: of a corpus never trained on.")
 ]
 ReportOption = Annotated[Path | None, typer.Option("-o", "--out", help="Where the report goes.")]
+PromptsOption = Annotated[
+    Path | None,
+    typer.Option(help="A file of prompts, or a corpus: its test captions. Default: ours."),
+]
 WHOLE = "report"
 
 
@@ -47,10 +51,13 @@ def eval_report(
     model: Annotated[
         str | None, typer.Option(help="The bundle that makes clips and whose parts are measured.")
     ] = None,
-    prompts: Annotated[Path | None, typer.Option(help="A file of prompts. Default: ours.")] = None,
+    prompts: PromptsOption = None,
     count: Annotated[int, typer.Option(help="How many prompts.", min=1)] = 32,
     takes: Annotated[int, typer.Option(help="Clips per prompt, each its seed.", min=1)] = 1,
     seconds: Annotated[float, typer.Option(help="Length of each clip.")] = 47.0,
+    long: Annotated[
+        int, typer.Option(help="Also make this many clips of 285 s, reported apart.", min=0)
+    ] = 0,
     reference: Annotated[
         Path | None, typer.Option(help="Corpus of real pieces that nothing was trained on.")
     ] = None,
@@ -59,6 +66,10 @@ def eval_report(
     ] = None,
     latents: Annotated[
         Path | None, typer.Option(help="That corpus as latents: memorisation, aligned.")
+    ] = None,
+    full: Annotated[
+        Path | None,
+        typer.Option(help="Folder with laion_clap/, a transformers checkpoint: its score too."),
     ] = None,
     scorer: Annotated[str, typer.Option(help="Bundle whose CLAP listens; keep it fixed.")] = "mini",
     seed: SeedOption = 0,
@@ -70,7 +81,7 @@ def eval_report(
 ) -> None:
     """Everything that can be measured offline, as report.json and one HTML page."""
     with training_extra():
-        from longform.train.evaluate.command import evaluation_command
+        from longform.train.evaluate.whole import evaluation_command
 
         with reporter() as on_progress:
             evaluation_command(
@@ -80,9 +91,11 @@ def eval_report(
                 count=count,
                 takes=takes,
                 seconds=seconds,
+                long=long,
                 reference=reference,
                 training=training,
                 latents=latents,
+                full=full,
                 scorer=scorer,
                 seed=seed,
                 out=out,
@@ -101,7 +114,10 @@ def eval_autoencoder(
     seed: SeedOption = 0,
     split: SplitOption = "test",
 ) -> None:
-    """Reconstruct test pieces: STFT, MEL and SI-SDR."""
+    """Send test pieces through: STFT, MEL, SI-SDR, the key before and after, ringing and buzzing.
+
+    The model may also be a training run.
+    """
     with training_extra():
         from longform.train.evaluate.command import autoencoder_command
 
@@ -127,7 +143,7 @@ def eval_calibrate(
 @eval_app.command("generation")
 def eval_generation(
     model: ModelOption = "mini",
-    prompts: Annotated[Path | None, typer.Option(help="A file of prompts. Default: ours.")] = None,
+    prompts: PromptsOption = None,
     count: Annotated[int, typer.Option(help="How many prompts.")] = 64,
     seconds: Annotated[float, typer.Option(help="Length of each clip.")] = 47.0,
     seed: SeedOption = 0,

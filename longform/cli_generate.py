@@ -11,19 +11,14 @@ import typer
 from longform.cli_model import ModelSource
 from longform.cli_options import (
     CHOICE,
-    MODEL,
     MUSIC,
-    AllowMissingOption,
-    BitsOption,
-    DeviceOption,
-    ForceOption,
-    JsonOption,
     LufsOption,
-    ModelOption,
-    OutOption,
+    NoPlannerOption,
+    Output,
     RawOption,
-    TextEncoderOption,
+    Sampling,
     TruePeakOption,
+    grouped,
 )
 from longform.cli_show import note
 from longform.cli_takes import (
@@ -40,10 +35,34 @@ if TYPE_CHECKING:
     from longform.deliver import Delivered
     from longform.finish import Finishing
     from longform.pipeline import Pipeline
+    from longform.waveform import Waveform
 
 
+@grouped
 def generate(
-    prompt: Annotated[str, typer.Argument(help="What to play, in words.")],
+    prompt: Annotated[str, typer.Argument(help="What to play, in words.", show_default=False)] = "",
+    *,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            help="A recording that it shall be like, instead of a prompt or beside it.",
+            rich_help_panel=MUSIC,
+        ),
+    ] = None,
+    like_amount: Annotated[
+        float | None,
+        typer.Option(
+            help="How much the recording counts, 0 to 1. Default: half, without a prompt wholly.",
+            rich_help_panel=MUSIC,
+        ),
+    ] = None,
+    melody: Annotated[
+        Path | None,
+        typer.Option(
+            help="A recording of a tune that it shall follow, sung or played.",
+            rich_help_panel=MUSIC,
+        ),
+    ] = None,
     seconds: Annotated[
         float | None,
         typer.Option(help="Length, up to 285. Default: the model's.", rich_help_panel=MUSIC),
@@ -64,6 +83,7 @@ def generate(
         bool,
         typer.Option("--free", help="No plan: the model decides alone.", rich_help_panel=MUSIC),
     ] = False,
+    no_planner: NoPlannerOption = False,
     plan: Annotated[
         str | None,
         typer.Option(
@@ -91,62 +111,51 @@ def generate(
             rich_help_panel=CHOICE,
         ),
     ] = False,
-    out: OutOption = None,
-    bits: BitsOption = None,
     lufs: LufsOption = -14.0,
     true_peak: TruePeakOption = -1.0,
     raw: RawOption = False,
-    force: ForceOption = False,
-    as_json: JsonOption = False,
-    seed: Annotated[
-        int | None,
-        typer.Option(help="Same seed, same track. Default: drawn.", rich_help_panel=MODEL),
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option(help="Denoising steps.", rich_help_panel=MODEL)
-    ] = None,
-    guidance: Annotated[
-        float | None, typer.Option(help="How strictly to follow, 0 to 30.", rich_help_panel=MODEL)
-    ] = None,
-    model: ModelOption = "mini",
-    device: DeviceOption = "auto",
-    allow_missing: AllowMissingOption = False,
-    text_encoder: TextEncoderOption = None,
+    output: Output,
+    sampling: Sampling,
+    source: ModelSource,
 ) -> None:
     """Make a track from a prompt.
 
     Its recipe is kept in its tags and in a .json file beside it: see `longform replay`.
     """
     from longform.cli_make import plan_text
-    from longform.request import Request
+    from longform.cli_task import request_of
 
-    request = Request(
-        prompt=prompt,
-        seconds=seconds,
-        seed=drawn_seed() if seed is None else seed,
-        steps=steps,
-        guidance=guidance,
-        negative=negative,
-        bpm=bpm,
-        key=key,
-        metre=metre,
-        free=free,
-        plan=plan_text(plan),
-    )
+    settings = {"seconds": seconds, "negative": negative, "bpm": bpm, "key": key, "metre": metre}
+    settings |= {"free": free, "no_planner": no_planner, "plan": plan_text(plan)}
+    settings["like_amount"] = _amount(prompt, like, like_amount)
+    request = request_of(prompt, sampling, **settings)
     check_choice(request, best_of, retry)
     wish = Wish(
         request=request,
+        like=_recording(like),
+        melody=_recording(melody),
         finishing=finishing_of(lufs, true_peak, raw),
         best_of=best_of,
         retry=retry,
         keep_all=keep_all,
-        bits=bits,
-        force=force,
-        as_json=as_json,
+        output=output,
     )
-    paths = output_paths(request, out, count, wish)
-    source = ModelSource(model, device, allow_missing, text_encoder)
-    _generate(wish, paths, source)
+    name = prompt if like is None or prompt else f"like {like.stem}"
+    _generate(wish, output_paths(name, count, wish), source)
+
+
+def _amount(prompt: str, like: Path | None, amount: float | None) -> float | None:
+    """How much the recording counts; None without one."""
+    from longform.request import like_amount
+
+    return amount if like is None else like_amount(prompt, amount)
+
+
+def _recording(path: Path | None) -> "Waveform | None":
+    from longform.cli_task import recording_of
+    from longform.request import MAX_SECONDS
+
+    return None if path is None else recording_of(path, MAX_SECONDS)
 
 
 def finishing_of(lufs: float, true_peak_dbtp: float, raw: bool) -> "Finishing | None":
@@ -198,9 +207,10 @@ def _deliver(pipe: "Pipeline", wish: Wish, take: Take, path: Path) -> "Delivered
         job="generate",
         parameters=asdict(wish.request),
         item=take.item,
+        inputs=wish.recordings,
         finishing=wish.finishing,
-        bits=wish.bits,
-        overwrite=wish.force,
+        bits=wish.output.bits,
+        overwrite=wish.output.force,
     )
 
 
@@ -216,13 +226,17 @@ def _announce(
 
     seconds, facts = delivered.waveform.seconds, delivered.facts
     heard = take.heard.to_json() if take.heard.tempo_bpm or take.heard.key else None
-    if wish.as_json:
+    if wish.output.as_json:
         rounded = {name: round(value, 3) for name, value in timings.items()}
         row = {"path": str(delivered.report.path), **facts, "seconds": seconds}
         row |= {**levels_of(delivered), "heard": heard, "takes": choice, "timings": rounded}
         print(json.dumps(row, ensure_ascii=False, default=str), flush=True)
         return
     note(_summary(facts))
+    if "similarity" in facts:
+        note(f"heard as {facts['like']['words']}; likeness {facts['similarity']:.2f}")
+    if "melody" in facts:
+        note(f"melody match {facts['melody']['match']:.2f}")
     if heard:
         note(badge(take.heard, asked_of(wish.request)))
     note(level_line(delivered))

@@ -1,6 +1,7 @@
 """Commands that start from a recording or a seed: transfer, inpaint, extend, vary."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,28 +10,20 @@ import typer
 from longform.cli_model import ModelSource
 from longform.cli_options import (
     MUSIC,
-    AllowMissingOption,
-    BitsOption,
     BpmOption,
     CountOption,
-    DeviceOption,
-    ForceOption,
-    GuidanceOption,
-    JsonOption,
     KeyOption,
     MetreOption,
-    ModelOption,
     NegativeOption,
-    OutOption,
+    Output,
     RawOption,
+    Sampling,
     SecondsOption,
-    SeedOption,
-    StepsOption,
-    TextEncoderOption,
+    grouped,
 )
 from longform.cli_task import (
     Task,
-    exact_bits,
+    exact,
     paths_of,
     recording_of,
     request_of,
@@ -55,9 +48,11 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
+@grouped
 def transfer(
     audio: AudioArgument,
     prompt: PromptArgument,
+    *,
     strength: Annotated[
         float | None,
         typer.Option(help="0 keeps the recording, 1 makes a new piece.", rich_help_panel=MUSIC),
@@ -72,145 +67,108 @@ def transfer(
     negative: NegativeOption = None,
     bpm: BpmOption = None,
     key: KeyOption = None,
-    out: OutOption = None,
-    bits: BitsOption = None,
     raw: RawOption = False,
-    force: ForceOption = False,
-    as_json: JsonOption = False,
-    seed: SeedOption = None,
-    steps: StepsOption = None,
-    guidance: GuidanceOption = None,
-    model: ModelOption = "mini",
-    device: DeviceOption = "auto",
-    allow_missing: AllowMissingOption = False,
-    text_encoder: TextEncoderOption = None,
+    output: Output,
+    sampling: Sampling,
+    source: ModelSource,
 ) -> None:
     """Restyle a recording along a prompt, and say what was kept of it."""
     from longform.jobs.checks import intended
     from longform.request import MAX_SECONDS
 
     intended(strength, keep)
-    request = request_of(
-        prompt, seed, steps=steps, guidance=guidance, negative=negative, bpm=bpm, key=key
-    )
-    paths = paths_of(f"{audio.stem}-transfer-{request.seed}", out, 1, force, bits)
+    request = request_of(prompt, sampling, negative=negative, bpm=bpm, key=key)
+    paths = paths_of(f"{audio.stem}-transfer-{request.seed}", output)
     recording = recording_of(audio, MAX_SECONDS)
     own = {"strength": strength, "keep": keep}
     task = Task(job="transfer", request=request, own=own, audio=recording, paths=paths,
-                 finished=not raw, bits=bits, force=force, as_json=as_json)  # fmt: skip
-    run_task(task, ModelSource(model, device, allow_missing, text_encoder))
+                 finished=not raw, output=output)  # fmt: skip
+    run_task(task, source)
 
 
+@grouped
 def inpaint(
     audio: AudioArgument,
     prompt: PromptArgument,
+    *,
     region: Annotated[
         list[str], typer.Option(help="Seconds such as 20-35 or 1:20-1:35; may be repeated.")
     ],
     negative: NegativeOption = None,
     bpm: BpmOption = None,
     key: KeyOption = None,
-    out: OutOption = None,
-    bits: BitsOption = None,
-    force: ForceOption = False,
-    as_json: JsonOption = False,
-    seed: SeedOption = None,
-    steps: StepsOption = None,
-    guidance: GuidanceOption = None,
-    model: ModelOption = "mini",
-    device: DeviceOption = "auto",
-    allow_missing: AllowMissingOption = False,
-    text_encoder: TextEncoderOption = None,
+    output: Output,
+    sampling: Sampling,
+    source: ModelSource,
 ) -> None:
     """Make regions of a recording anew; the rest stays as it is, to the last bit in 32-bit WAV."""
     from longform.jobs.checks import checked_regions, joinable
 
-    request = request_of(
-        prompt, seed, steps=steps, guidance=guidance, negative=negative, bpm=bpm, key=key
-    )
+    request = request_of(prompt, sampling, negative=negative, bpm=bpm, key=key)
     regions = [read_region(one) for one in region]
-    paths = paths_of(f"{audio.stem}-inpaint-{request.seed}", out, 1, force, bits)
+    paths = paths_of(f"{audio.stem}-inpaint-{request.seed}", output)
     recording = joinable(recording_of(audio))
     checked_regions(regions, recording.seconds)
     task = Task(job="inpaint", request=request, own={"regions": regions}, audio=recording,
-                 paths=paths, finished=False, bits=exact_bits(paths, bits), force=force,
-                 as_json=as_json)  # fmt: skip
-    run_task(task, ModelSource(model, device, allow_missing, text_encoder))
+                 paths=paths, finished=False, output=exact(output, paths))  # fmt: skip
+    run_task(task, source)
 
 
+@grouped
 def extend(
     audio: AudioArgument,
     prompt: PromptArgument,
+    *,
     after: Annotated[float, typer.Option(help="Seconds to add after the end.")] = 0.0,
     before: Annotated[float, typer.Option(help="Seconds to add before the start.")] = 0.0,
     negative: NegativeOption = None,
     bpm: BpmOption = None,
     key: KeyOption = None,
-    out: OutOption = None,
-    bits: BitsOption = None,
-    force: ForceOption = False,
-    as_json: JsonOption = False,
-    seed: SeedOption = None,
-    steps: StepsOption = None,
-    guidance: GuidanceOption = None,
-    model: ModelOption = "mini",
-    device: DeviceOption = "auto",
-    allow_missing: AllowMissingOption = False,
-    text_encoder: TextEncoderOption = None,
+    output: Output,
+    sampling: Sampling,
+    source: ModelSource,
 ) -> None:
     """Go on after the end of a recording, or lead up to its start."""
     from longform.jobs.checks import check_lengths, joinable
 
     check_lengths(before, after)
-    request = request_of(
-        prompt, seed, steps=steps, guidance=guidance, negative=negative, bpm=bpm, key=key
-    )
-    paths = paths_of(f"{audio.stem}-extend-{request.seed}", out, 1, force, bits)
+    request = request_of(prompt, sampling, negative=negative, bpm=bpm, key=key)
+    paths = paths_of(f"{audio.stem}-extend-{request.seed}", output)
     own = {"after_seconds": after, "before_seconds": before}
     task = Task(job="extend", request=request, own=own, audio=joinable(recording_of(audio)),
-                 paths=paths, finished=False, bits=exact_bits(paths, bits), force=force,
-                 as_json=as_json)  # fmt: skip
-    run_task(task, ModelSource(model, device, allow_missing, text_encoder))
+                 paths=paths, finished=False, output=exact(output, paths))  # fmt: skip
+    run_task(task, source)
 
 
+@grouped
 def vary(
-    source: Annotated[str, typer.Argument(help="An audio file, or a seed.")],
+    origin: Annotated[str, typer.Argument(metavar="AUDIO|SEED", help="An audio file, or a seed.")],
     prompt: Annotated[
         str | None, typer.Argument(help="Of a seed, its prompt. Of a file, if it has no recipe.")
     ] = None,
+    *,
     amount: Annotated[float, typer.Option(help="0 changes nothing, 1 everything.")] = 0.3,
     count: CountOption = 1,
     seconds: SecondsOption = None,
     bpm: BpmOption = None,
     key: KeyOption = None,
     metre: MetreOption = None,
-    out: OutOption = None,
-    bits: BitsOption = None,
     raw: RawOption = False,
-    force: ForceOption = False,
-    as_json: JsonOption = False,
-    seed: SeedOption = None,
-    steps: StepsOption = None,
-    guidance: GuidanceOption = None,
-    model: ModelOption = "mini",
-    device: DeviceOption = "auto",
-    allow_missing: AllowMissingOption = False,
-    text_encoder: TextEncoderOption = None,
+    output: Output,
+    sampling: Sampling,
+    source: ModelSource,
 ) -> None:
     """Make other versions of a piece: of a seed, of a file with its recipe, or of any recording."""
     from longform.jobs.checks import check_amount
 
     check_amount(amount)
     settings = {"seconds": seconds, "bpm": bpm, "key": key, "metre": metre}
-    request, recording = _source(
-        source, prompt, seed, settings | {"steps": steps, "guidance": guidance}
-    )
-    stem = slug_of(request.prompt) if recording is None else Path(source).stem
-    paths = paths_of(f"{stem}-vary-{request.seed}", out, count, force, bits)
+    request, recording = _origin(origin, prompt, sampling, settings)
+    stem = slug_of(request.prompt) if recording is None else Path(origin).stem
+    paths = paths_of(f"{stem}-vary-{request.seed}", output, count)
     task = Task(job="vary", request=request, own={"amount": amount}, audio=recording,
-                 paths=paths, finished=not raw, bits=bits, force=force,
-                 as_json=as_json)  # fmt: skip
-    run_task(task, ModelSource(model, device, allow_missing, text_encoder))
+                 paths=paths, finished=not raw, output=output)  # fmt: skip
+    run_task(task, source)
 
 
 def read_region(text: str) -> tuple[float, float]:
@@ -226,25 +184,30 @@ def read_region(text: str) -> tuple[float, float]:
     return 60 * int(minutes or 0) + float(seconds), 60 * int(end_minutes or 0) + float(end_seconds)
 
 
-def _source(
-    source: str, prompt: str | None, seed: int | None, settings: dict[str, Any]
+def _origin(
+    origin: str, prompt: str | None, sampling: Sampling, settings: dict[str, Any]
 ) -> "tuple[Request, Waveform | None]":
     """What to vary: the request of a seed or of a file's recipe, or a recording and its request."""
     from longform.config import from_mapping
     from longform.provenance import read_recipe
+    from longform.replay import planned
     from longform.request import MAX_SECONDS, Request
 
-    if source.isdecimal() and not Path(source).exists():
+    if origin.isdecimal() and not Path(origin).exists():
         if prompt is None:
-            raise UserError(f"seed {source} needs the prompt of its piece after it")
-        if seed is not None:
+            raise UserError(f"seed {origin} needs the prompt of its piece after it")
+        if sampling.seed is not None:
             raise UserError("the seed is what is varied: leave --seed out")
-        return Request(prompt=prompt, seed=int(source), **settings), None
+        return request_of(prompt, replace(sampling, seed=int(origin)), **settings), None
     if prompt is None:
-        recipe = read_recipe(source)
+        recipe = read_recipe(origin)
         if recipe.job != "generate":
-            raise UserError(f"{source}: was made by {recipe.job}; give a prompt to vary its sound")
-        return from_mapping(Request, recipe.parameters, f"{source}: recipe"), None
+            raise UserError(f"{origin}: was made by {recipe.job}; give a prompt to vary its sound")
+        if recipe.inputs:
+            raise UserError(
+                f"{origin}: was made after a recording; give a prompt to vary its sound"
+            )
+        return from_mapping(Request, planned(recipe), f"{origin}: recipe"), None
     if settings.pop("seconds") is not None:
         raise UserError("seconds cannot be set here: the recording decides the length")
-    return request_of(prompt, seed, **settings), recording_of(Path(source), MAX_SECONDS)
+    return request_of(prompt, sampling, **settings), recording_of(Path(origin), MAX_SECONDS)

@@ -1,30 +1,25 @@
 """Commands that make something from a prompt besides `generate`: sfx, loop and plan."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from longform.cli_model import ModelSource
 from longform.cli_options import (
     MUSIC,
-    AllowMissingOption,
-    BitsOption,
     BpmOption,
     CountOption,
-    DeviceOption,
     ForceOption,
-    GuidanceOption,
-    JsonOption,
     KeyOption,
     MetreOption,
-    ModelOption,
     NegativeOption,
-    OutOption,
+    NoPlannerOption,
+    Output,
+    Sampling,
     SecondsOption,
     SeedOption,
-    StepsOption,
-    TextEncoderOption,
+    grouped,
 )
 from longform.cli_show import note
 from longform.cli_task import (
@@ -36,6 +31,10 @@ from longform.cli_task import (
 )
 from longform.errors import UserError
 
+if TYPE_CHECKING:
+    from longform.music.plan import Plan
+    from longform.request import Request
+
 PromptArgument = Annotated[str, typer.Argument(help="What it should sound like, in words.")]
 
 
@@ -45,69 +44,54 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
+@grouped
 def sfx(
     prompt: PromptArgument,
+    *,
     seconds: SecondsOption = None,
     count: CountOption = 4,
     looped: Annotated[
         bool, typer.Option("--loop", help="Its end meets its start.", rich_help_panel=MUSIC)
     ] = False,
     negative: NegativeOption = None,
-    out: OutOption = None,
-    bits: BitsOption = None,
-    force: ForceOption = False,
-    as_json: JsonOption = False,
-    seed: SeedOption = None,
-    steps: StepsOption = None,
-    guidance: GuidanceOption = None,
-    model: ModelOption = "mini",
-    device: DeviceOption = "auto",
-    allow_missing: AllowMissingOption = False,
-    text_encoder: TextEncoderOption = None,
+    output: Output,
+    sampling: Sampling,
+    source: ModelSource,
 ) -> None:
     """Make takes of a sound effect of 0.3 to 30 seconds."""
-    request = request_of(
-        prompt, seed, seconds=seconds, steps=steps, guidance=guidance, negative=negative
-    )
-    paths = paths_of(f"{slug_of(prompt)}-{request.seed}", out, count, force, bits)
+    request = request_of(prompt, sampling, seconds=seconds, negative=negative)
+    paths = paths_of(f"{slug_of(prompt)}-{request.seed}", output, count)
     task = Task(job="sfx", request=request, own={"looped": looped}, paths=paths,
-                 finished=False, bits=bits, force=force, as_json=as_json)  # fmt: skip
-    run_task(task, ModelSource(model, device, allow_missing, text_encoder))
+                 finished=False, output=output)  # fmt: skip
+    run_task(task, source)
 
 
+@grouped
 def loop(
     prompt: PromptArgument,
+    *,
     bars: Annotated[int, typer.Option(help="1 to 64.", rich_help_panel=MUSIC)] = 8,
     bpm: BpmOption = None,
     key: KeyOption = None,
     metre: MetreOption = None,
     negative: NegativeOption = None,
     count: CountOption = 1,
-    out: OutOption = None,
-    bits: BitsOption = None,
-    force: ForceOption = False,
-    as_json: JsonOption = False,
-    seed: SeedOption = None,
-    steps: StepsOption = None,
-    guidance: GuidanceOption = None,
-    model: ModelOption = "mini",
-    device: DeviceOption = "auto",
-    allow_missing: AllowMissingOption = False,
-    text_encoder: TextEncoderOption = None,
+    output: Output,
+    sampling: Sampling,
+    source: ModelSource,
 ) -> None:
     """Make a loop of whole bars, exact to the sample, with loop points and tempo in the WAV."""
-    request = request_of(
-        prompt, seed, steps=steps, guidance=guidance, negative=negative, bpm=bpm, key=key,
-        metre=metre,
-    )  # fmt: skip
-    paths = paths_of(f"{slug_of(prompt)}-loop-{request.seed}", out, count, force, bits)
+    request = request_of(prompt, sampling, negative=negative, bpm=bpm, key=key, metre=metre)
+    paths = paths_of(f"{slug_of(prompt)}-loop-{request.seed}", output, count)
     task = Task(job="loop", request=request, own={"bars": bars}, paths=paths,
-                 finished=False, bits=bits, force=force, as_json=as_json)  # fmt: skip
-    run_task(task, ModelSource(model, device, allow_missing, text_encoder))
+                 finished=False, output=output)  # fmt: skip
+    run_task(task, source)
 
 
+@grouped
 def plan(
     prompt: PromptArgument,
+    *,
     outline: Annotated[
         str | None, typer.Option("--plan", help="Sections to start from, inline or a YAML file.")
     ] = None,
@@ -116,22 +100,53 @@ def plan(
     key: KeyOption = None,
     metre: MetreOption = None,
     seed: SeedOption = None,
+    no_planner: NoPlannerOption = False,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="A .yaml file to write it to.")
+    ] = None,
+    force: ForceOption = False,
+    source: ModelSource,
 ) -> None:
     """Print the plan of a piece as YAML, to be edited and given to `generate --plan`."""
+    from longform.files import atomic, check_writable
     from longform.music.outline import outline_yaml
     from longform.music.outline_plan import markers_of, outline_of
+
+    settings = {"seconds": seconds, "bpm": bpm, "key": key, "metre": metre}
+    settings |= {"plan": plan_text(outline), "no_planner": no_planner}
+    request = request_of(prompt, Sampling(seed=seed), **settings)
+    if out is not None:
+        if out.suffix.lower() not in (".yaml", ".yml"):
+            raise UserError(f"{out}: a plan is a .yaml file")
+        check_writable(out, force)
+    found = _planned(request, source)
+    names = [name for name, _ in markers_of(found, request.plan)]
+    text = outline_yaml(outline_of(found, names))
+    note(f"seed {request.seed}")
+    if out is None:
+        print(text, end="")
+        return
+    with atomic(out, force) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    print(out)
+
+
+def _planned(request: "Request", source: ModelSource) -> "Plan":
+    """The plan of a request, by the model's planner where it has one and may."""
     from longform.planning import length_of, plan_of
     from longform.request import MAX_SECONDS
 
-    request = request_of(
-        prompt, seed, seconds=seconds, bpm=bpm, key=key, metre=metre, plan=plan_text(outline)
-    )
-    drawn = plan_of(request, length_of(request, MAX_SECONDS))
-    if drawn is None:
-        raise UserError(f"{prompt[:60]!r} is a sound effect, which has no plan")
-    names = [name for name, _ in markers_of(drawn, request.plan)]
-    note(f"seed {request.seed}")
-    print(outline_yaml(outline_of(drawn, names)), end="")
+    seconds = length_of(request, MAX_SECONDS)
+    if request.no_planner:
+        found = plan_of(request, seconds)
+    else:
+        opened = source.open()
+        from longform.engine import Engine
+
+        found = plan_of(request, seconds, compose=Engine(opened, source.device).composer(request))
+    if found is None:
+        raise UserError(f"{request.prompt[:60]!r} is a sound effect, which has no plan")
+    return found
 
 
 def plan_text(plan: str | None) -> str | None:

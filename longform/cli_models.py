@@ -8,6 +8,7 @@ import typer
 
 from longform.cli_options import JsonOption
 from longform.cli_show import note
+from longform.errors import UserError
 
 if TYPE_CHECKING:
     from longform.bundle import Bundle
@@ -39,13 +40,13 @@ def inspect(
     if as_json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
     else:
-        _print_facts(facts)
+        _print_facts(_readable(facts))
 
 
 def convert(
     source: Annotated[Path, typer.Argument(help="A checkpoint of any layout, .ckpt included.")],
     out: Annotated[Path, typer.Argument(help="The folder to make.")],
-    to: Annotated[str, typer.Option("--to", help="bundle, diffusers or toolkit.")],
+    to: Annotated[str, typer.Option("--to", help="bundle, diffusers, toolkit; or clap.")],
     name: Annotated[
         str | None, typer.Option(help="The model's name; default: the folder's.")
     ] = None,
@@ -59,7 +60,11 @@ def convert(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a model in another layout; every tensor keeps every bit."""
+    """Write a model in another layout; every tensor keeps every bit.
+
+    --to clap makes a text encoder of a LAION-CLAP checkpoint, with roberta-base's tokenizer out of
+    --text-encoder.
+    """
     from longform.hub.convert import convert as run
 
     done = run(
@@ -117,12 +122,15 @@ def add(
     copy: Annotated[
         bool, typer.Option("--copy", help="Keep a copy as a bundle instead of referring to it.")
     ] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Go on although keys are missing.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Give a model a name for --model; its licence is shown."""
     from longform.hub import registry
 
-    given, entry = registry.add(source, name=name, copy=copy)
+    given, entry = registry.add(source, name=name, copy=copy, allow_missing=allow_missing)
     _show(given, entry, as_json)
 
 
@@ -141,9 +149,15 @@ def _show(name: str, entry: "Entry", as_json: bool) -> None:
     if as_json:
         print(json.dumps({"name": name, **to_mapping(entry)}, indent=2, ensure_ascii=False))
         return
+    from longform.hub import open_model
+    from longform.hub.model import Model
+
     note(f"{entry.family}, licence: {entry.licence}")
     for line in entry.conditions:
         note(f"  {line}")
+    opened = open_model(name)
+    for line in opened.checkpoint.notes if isinstance(opened, Model) else ():
+        note(line)
     print(name)
 
 
@@ -151,8 +165,14 @@ def _facts(target: str, config: Path | None) -> dict[str, Any]:
     """What the target is: a model by name or folder, a checkpoint, tensors, or audio."""
     from longform.bundle import Bundle, list_models
     from longform.hub.registry import registered
+    from longform.hub.safe import PICKLES
 
     path = Path(target)
+    if path.is_file() and path.suffix.lower() in PICKLES:
+        raise UserError(
+            f"{path}: is a pickle, which may hold code; turn it into safetensors with `longform "
+            "convert` and inspect those"
+        )
     if target in list_models() or target in registered() or path.is_dir():
         from longform.hub import open_model
         from longform.hub.inspect import facts
@@ -185,10 +205,13 @@ def _parameters(bundle: "Bundle") -> dict[str, int]:
     from math import prod
 
     from longform.checkpoint import read_shapes
+    from longform.eight_bit import SUFFIX
 
     counts: dict[str, int] = {}
     for part in ("autoencoder", "clap", "dit"):
         for key, (_, shape) in read_shapes(bundle.folder / f"{part}.safetensors").items():
+            if key.endswith(SUFFIX):
+                continue
             name = key.partition(".")[0] if part == "dit" else part
             counts[name] = counts.get(name, 0) + prod(shape)
     return counts
@@ -230,6 +253,24 @@ def _audio_facts(path: Path) -> dict[str, Any]:
         "loudness_lufs": None if loudness is None else round(loudness, 2),
         **describe(path),
     }
+
+
+def _readable(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a checkpoint for people: sizes in MB, and of the keys counts and faults."""
+    if "keys" not in facts:
+        return facts
+    shown = {name: value for name, value in facts.items() if value != []}
+    sizes = {"bytes": facts["bytes"], **facts["memory_bytes"]}
+    megabytes = {name: f"{value / 1e6:,.1f} MB" for name, value in sizes.items()}
+    shown["bytes"] = megabytes.pop("bytes")
+    shown["memory_bytes"] = megabytes
+    shown["keys"] = {}
+    for part, kinds in facts["keys"].items():
+        counts = {name: one if isinstance(one, int) else len(one) for name, one in kinds.items()}
+        told = ", ".join(f"{count} {name}" for name, count in counts.items())
+        faults = {name: one for name, one in kinds.items() if one and isinstance(one, list)}
+        shown["keys"][part] = {"in all": told, **faults}
+    return shown
 
 
 def _print_facts(facts: dict[str, Any], indent: str = "") -> None:

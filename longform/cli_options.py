@@ -1,7 +1,11 @@
 """Options that several commands share, and the panels that `--help` sorts them into."""
 
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,6 +27,14 @@ TextEncoderOption = Annotated[
     Path | None,
     typer.Option(
         help="The folder of its text encoder, for models that come without.", rich_help_panel=MODEL
+    ),
+]
+AdapterOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--adapter",
+        help="A LoRA file, as FILE or FILE:STRENGTH; repeatable.",
+        rich_help_panel=MODEL,
     ),
 ]
 DeviceOption = Annotated[
@@ -69,5 +81,70 @@ KeyOption = Annotated[
 MetreOption = Annotated[
     int | None, typer.Option(help="Beats in a bar, 2 to 7.", rich_help_panel=MUSIC)
 ]
+NoPlannerOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-planner",
+        help="Draw the plan from the style's habits; the model's planner writes none.",
+        rich_help_panel=MUSIC,
+    ),
+]
 SecondsOption = Annotated[float | None, typer.Option(help="Length.", rich_help_panel=MUSIC)]
 CountOption = Annotated[int, typer.Option(help="How many.", rich_help_panel=FILE)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """Where a result goes, and how it is told."""
+
+    out: OutOption = None
+    bits: BitsOption = None
+    force: ForceOption = False
+    as_json: JsonOption = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """What is drawn, and how carefully."""
+
+    seed: SeedOption = None
+    steps: StepsOption = None
+    guidance: GuidanceOption = None
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with each parameter of a dataclass type spread out: one option for each field.
+
+    Typer reads signatures, and this is how commands share options without repeating them.
+    """
+    own = inspect.signature(command, eval_str=True).parameters
+    groups: dict[str, Any] = {
+        name: one.annotation for name, one in own.items() if is_dataclass(one.annotation)
+    }
+    spread: dict[str, inspect.Parameter] = {}
+    for name, parameter in own.items():
+        options = _options(groups[name]) if name in groups else [parameter]
+        spread |= {one.name: one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in options}
+
+    @wraps(command)
+    def call(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{one.name: given.pop(one.name) for one in fields(group)})
+        command(**given)
+
+    call.__annotations__ = {name: one.annotation for name, one in spread.items()}
+    vars(call)["__signature__"] = inspect.Signature(list(spread.values()))
+    return call
+
+
+def _options(group: Any) -> list[inspect.Parameter]:
+    """The fields of a dataclass as parameters."""
+    return [
+        inspect.Parameter(
+            one.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if one.default is MISSING else one.default,
+            annotation=one.type,
+        )
+        for one in fields(group)
+    ]

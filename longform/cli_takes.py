@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from longform.cli_options import Output
 from longform.cli_show import reporter
 from longform.errors import UserError
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from longform.pipeline import Pipeline
     from longform.request import Request
     from longform.result import Result
+    from longform.waveform import Waveform
 
 MAX_COUNT = 64
 
@@ -23,13 +25,19 @@ class Wish:
     """What to do with a request besides running it."""
 
     request: "Request"
+    like: "Waveform | None"
+    melody: "Waveform | None"
     finishing: "Finishing | None"
     best_of: int
     retry: int
     keep_all: bool
-    bits: int | None
-    force: bool
-    as_json: bool
+    output: Output
+
+    @property
+    def recordings(self) -> "dict[str, Waveform]":
+        """Recordings that lead the piece, by what they are to it."""
+        given = {"like": self.like, "melody": self.melody}
+        return {name: one for name, one in given.items() if one is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +63,17 @@ def _take(pipe: "Pipeline", wish: Wish, item: int) -> Take:
     from longform.deliver import finished_result
 
     with reporter() as on_progress:
-        result = pipe.run(wish.request, item=item, on_progress=on_progress)
+        result = pipe.run(
+            wish.request,
+            item=item,
+            on_progress=on_progress,
+            like=wish.recordings.get("like"),
+            melody=wish.recordings.get("melody"),
+        )
     chooses, asked = wish.best_of + wish.retry > 1, asked_of(wish.request)
     if not chooses and not asked:
         return Take(item=item, result=result, heard=Heard(item=item))
-    began = time.perf_counter()
+    began, request = time.perf_counter(), wish.request
     finished = finished_result(result, wish.finishing)
     waveform = finished.waveform if finished else result.waveform
     facts = result.facts
@@ -70,7 +84,9 @@ def _take(pipe: "Pipeline", wish: Wish, item: int) -> Take:
         if chooses or "tempo" in asked
         else None,
         wanted_key=facts.get("key") if chooses or "key" in asked else None,
-        match=clap_match(pipe, waveform, wish.request.prompt) if chooses else None,
+        match=clap_match(pipe, waveform, request.prompt, wish.like, request.like_amount or 0.0)
+        if chooses
+        else None,
     )
     timings = {**result.timings, "listen": time.perf_counter() - began}
     return Take(item=item, result=replace(result, timings=timings), heard=heard)
@@ -96,10 +112,10 @@ def asked_of(request: "Request") -> set[str]:
     return {name for name, value in named.items() if value}
 
 
-def output_paths(request: "Request", out: Path | None, count: int, wish: Wish) -> list[Path]:
+def output_paths(name: str, count: int, wish: Wish) -> list[Path]:
     """Where each of `count` tracks goes, every place checked, those of other takes too.
 
-    Without `out`, a name from the prompt and the seed, in the current folder, that is still free.
+    If no file was named, one of `name` and the seed, in the current folder, that is still free.
     """
     from longform.deliver import check_output
     from longform.provenance import sidecar_of
@@ -107,7 +123,7 @@ def output_paths(request: "Request", out: Path | None, count: int, wish: Wish) -
 
     if not 1 <= count <= MAX_COUNT:
         raise UserError(f"count {count} is outside 1..{MAX_COUNT}")
-    stem = f"{slug(request.prompt)}-{request.seed}"
+    stem, out = f"{slug(name)}-{wish.request.seed}", wish.output.out
     base = out or Path(f"{stem}.wav")
     number = 1
 
@@ -118,7 +134,7 @@ def output_paths(request: "Request", out: Path | None, count: int, wish: Wish) -
         number += 1
         base = Path(f"{stem}-take{number}.wav")
     for path in _all_paths(base, count, wish):
-        check_output(path, wish.force, wish.bits)
+        check_output(path, wish.output.force, wish.output.bits)
     return _numbered(base, count)
 
 

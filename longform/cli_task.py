@@ -2,11 +2,12 @@
 
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from longform.cli_model import ModelSource
+from longform.cli_options import Output, Sampling
 from longform.cli_show import note, reporter
 from longform.errors import UserError
 
@@ -21,25 +22,29 @@ MAX_COUNT = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A job with everything it needs; `own` are its parameters besides the request's."""
+    """A job with everything it needs; `own` are its parameters besides the request's.
+
+    `together` is a file for the stem and the recording that it answers, mixed.
+    """
 
     job: str
     request: "Request"
     own: dict[str, Any] = field(default_factory=dict)
     audio: "Waveform | None" = None
     paths: list[Path]
+    together: Path | None = None
     finished: bool
-    bits: int | None
-    force: bool
-    as_json: bool
+    output: Output
 
 
-def request_of(prompt: str, seed: int | None, **settings: Any) -> "Request":
+def request_of(prompt: str, sampling: Sampling, **settings: Any) -> "Request":
     """The request of options; without a seed one is drawn."""
     from longform.cli_generate import drawn_seed
     from longform.request import Request
 
-    return Request(prompt=prompt, seed=drawn_seed() if seed is None else seed, **settings)
+    seed = drawn_seed() if sampling.seed is None else sampling.seed
+    settings |= {"steps": sampling.steps, "guidance": sampling.guidance}
+    return Request(prompt=prompt, seed=seed, **settings)
 
 
 def recording_of(path: Path, max_seconds: float | None = None) -> "Waveform":
@@ -56,25 +61,35 @@ def slug_of(prompt: str) -> str:
     return slug(prompt)
 
 
-def exact_bits(paths: list[Path], bits: int | None) -> int | None:
-    """Floats, if nothing else was asked for, so that kept samples stay as they are."""
-    return 32 if bits is None and paths[0].suffix.lower() == ".wav" else bits
+def exact(output: Output, paths: list[Path]) -> Output:
+    """With floats, if nothing else was asked for, so that kept samples stay as they are."""
+    is_wav = paths[0].suffix.lower() == ".wav"
+    return replace(output, bits=32) if output.bits is None and is_wav else output
 
 
-def paths_of(stem: str, out: Path | None, count: int, force: bool, bits: int | None) -> list[Path]:
-    """Where each of `count` results goes, every place checked; a free name without `out`."""
+def paths_of(stem: str, output: Output, count: int = 1) -> list[Path]:
+    """Where each of `count` results goes, every place checked; a free name if none was given."""
     from longform.deliver import check_output
     from longform.provenance import sidecar_of
 
     if not 1 <= count <= MAX_COUNT:
         raise UserError(f"count {count} is outside 1..{MAX_COUNT}")
-    base, number = out or Path(f"{stem}.wav"), 1
-    while out is None and any(
+    base, number = output.out or Path(f"{stem}.wav"), 1
+    while output.out is None and any(
         path.exists() or sidecar_of(path).exists() for path in _numbered(base, count)
     ):
         number += 1
         base = Path(f"{stem}-take{number}.wav")
-    return [check_output(path, force, bits) for path in _numbered(base, count)]
+    return [check_output(path, output.force, output.bits) for path in _numbered(base, count)]
+
+
+def beside(path: Path, others: list[Path], output: Output) -> Path:
+    """The path of one more file beside `others`, checked like theirs."""
+    from longform.deliver import check_output
+
+    if path.resolve() in {one.resolve() for one in others}:
+        raise UserError(f"{path}: two results cannot go to one file; name another")
+    return check_output(path, output.force, output.bits)
 
 
 def _numbered(base: Path, count: int) -> list[Path]:
@@ -100,29 +115,43 @@ def run_task(task: Task, source: ModelSource) -> None:
     for item, path in enumerate(task.paths):
         with reporter() as on_progress:
             result = rerun(pipe, task.job, given, inputs, item, on_progress)
-        delivered = deliver(
-            result,
-            path,
-            pipe=pipe,
-            job=task.job,
-            parameters=given,
-            item=item,
-            inputs=inputs,
-            finishing=Finishing() if task.finished else None,
-            bits=task.bits,
-            overwrite=task.force,
-        )
-        _announce(delivered, result, load_seconds, task.as_json)
+        how: dict[str, Any] = {
+            "pipe": pipe,
+            "job": task.job,
+            "item": item,
+            "inputs": inputs,
+            "finishing": Finishing() if task.finished else None,
+            "bits": task.output.bits,
+            "overwrite": task.output.force,
+        }
+        delivered = deliver(result, path, parameters=given, **how)
+        if task.together is not None and task.audio is not None:
+            _deliver_together(result, task.audio, task.together, given, how)
+        _announce(delivered, result, load_seconds, task)
 
 
-def _announce(delivered: "Delivered", result: "Result", load_seconds: float, as_json: bool) -> None:
-    """Measurements to stderr and the path to stdout, or everything as one JSON object to stdout."""
+def _deliver_together(
+    result: "Result", audio: "Waveform", path: Path, given: dict[str, Any], how: dict[str, Any]
+) -> None:
+    """Write a stem mixed with the recording that it answers, under a recipe of its own."""
+    from longform.deliver import deliver
+    from longform.jobs.accompany import AccompanyResult, with_mix
+
+    assert isinstance(result, AccompanyResult)
+    deliver(with_mix(result, audio), path, parameters=given | {"together": True}, **how)
+
+
+def _announce(delivered: "Delivered", result: "Result", load_seconds: float, task: Task) -> None:
+    """Measurements to stderr and paths to stdout, or everything as one JSON object to stdout."""
     from longform.cli_generate import level_line, levels_of
 
     timings = {"load": round(load_seconds, 3), **result.timings}
-    seconds, path = delivered.waveform.seconds, str(delivered.report.path)
-    if as_json:
-        row = {"path": path, **delivered.facts, "seconds": seconds}
+    seconds = delivered.waveform.seconds
+    paths = {"path": str(delivered.report.path)}
+    if task.together is not None:
+        paths["together"] = str(task.together)
+    if task.output.as_json:
+        row = {**paths, **delivered.facts, "seconds": seconds}
         row |= {**levels_of(delivered), "timings": timings}
         print(json.dumps(row, ensure_ascii=False, default=str), flush=True)
         return
@@ -131,4 +160,4 @@ def _announce(delivered: "Delivered", result: "Result", load_seconds: float, as_
         note(f"{name.replace('_', ' ')}: {json.dumps(value)}")
     note(level_line(delivered))
     note(f"{seconds:.1f} s of audio in {sum(timings.values()):.1f} s")
-    print(path, flush=True)
+    print(*paths.values(), sep="\n", flush=True)

@@ -50,13 +50,17 @@ def corpus_build(
     seed: SeedOption = 0,
     stems: Annotated[bool, typer.Option(help="Keep each instrument family on its own.")] = True,
     jobs: Annotated[int | None, typer.Option(help="Processes. Default: one per core.")] = None,
+    longest: Annotated[float, typer.Option(help="Seconds that no piece exceeds.")] = 285.0,
 ) -> None:
     """Compose and render a corpus with everything known about each piece."""
     with training_extra():
         from longform.train.corpus import build
 
         with reporter() as on_progress:
-            build(out, hours=hours, seed=seed, stems=stems, jobs=jobs, on_progress=on_progress)
+            build(
+                out, hours=hours, seed=seed, stems=stems, jobs=jobs, longest_seconds=longest,
+                on_progress=on_progress,
+            )  # fmt: skip
     print(out)
 
 
@@ -92,6 +96,15 @@ def train_clap(config: ConfigArgument, settings: SetOption = None) -> None:
         train(config, settings or [])
 
 
+@train_app.command("planner")
+def train_planner(config: ConfigArgument, settings: SetOption = None) -> None:
+    """Train the planner on composed plans; a run folder that exists goes on where it stopped."""
+    with training_extra():
+        from longform.train.planner import train
+
+        train(config, settings or [])
+
+
 @train_app.command("dit")
 def train_dit(
     config: ConfigArgument,
@@ -114,13 +127,17 @@ def train_encode(
     model: Annotated[str, typer.Argument(help="An autoencoder's run folder, or a bundle.")],
     data: DataArgument,
     out: Annotated[Path, typer.Argument(help="The folder for the latents.")],
+    pairs: Annotated[
+        int, typer.Option(help="In place of the pieces, pairs of a mix and a stem: so many each.")
+    ] = 0,
+    seed: SeedOption = 0,
 ) -> None:
     """Turn a corpus into latents once, for training the denoiser."""
     with training_extra():
         from longform.train.encode import main
 
         with reporter() as on_progress:
-            main(model, data, out, on_progress=on_progress)
+            main(model, data, out, pairs=pairs, seed=seed, on_progress=on_progress)
     print(out)
 
 
@@ -130,12 +147,18 @@ def bundle(
     clap: Annotated[Path, typer.Option(help="Run folder or checkpoint.")],
     dit: Annotated[Path, typer.Option(help="Run folder or checkpoint.")],
     name: Annotated[str, typer.Option(help="What the model is called.")],
+    planner: Annotated[
+        Path | None, typer.Option(help="Run folder or checkpoint; a model can do without.")
+    ] = None,
     about: Annotated[
         Path | None, typer.Option(help="YAML: description, licence, defaults, card.")
     ] = None,
+    eight_bit: Annotated[
+        bool, typer.Option("--eight-bit", help="Matrices in 8 bits, half the size.")
+    ] = False,
     force: ForceOption = False,
 ) -> None:
-    """Pack trained parts into one model folder, weights in 16 bits."""
+    """Pack trained parts into one model folder, weights in 16 bits or 8."""
     with training_extra():
         from longform.train.pack import pack
 
@@ -145,7 +168,9 @@ def bundle(
             autoencoder=autoencoder,
             clap=clap,
             dit=dit,
+            planner=planner,
             about=about,
+            eight_bit=eight_bit,
             overwrite=force,
             say=note,
         )

@@ -9,6 +9,8 @@ from weakref import WeakKeyDictionary
 from longform.audio_write import WriteReport, check_target, write
 from longform.files import check_writable
 from longform.finish import Finished, Finishing, finish
+from longform.hub.adapters import adapted_hash
+from longform.planning import WRITTEN
 from longform.provenance import Recipe, sidecar_of, tags_of, write_sidecar
 from longform.riff import write_marked
 from longform.waveform import Waveform
@@ -63,6 +65,7 @@ def recipe_of(
     inputs: Mapping[str, Waveform] | None = None,
     finishing: Finishing | None = None,
     samples_sha256: str = "",
+    plan: str | None = None,
 ) -> Recipe:
     """The recipe of what a job of this pipeline makes, or is about to make."""
     manifest = pipe.bundle.manifest
@@ -81,6 +84,7 @@ def recipe_of(
         finishing=None if finishing is None else asdict(finishing),
         samples_sha256=samples_sha256,
         made_on=machine_of(pipe),
+        plan=plan,
     )
 
 
@@ -109,6 +113,7 @@ def deliver(
     path = check_output(path, overwrite, bits)
     finished = finished_result(result, finishing)
     waveform = finished.waveform if finished else result.waveform
+    facts = {**result.facts, **result.measured}
     recipe = recipe_of(
         pipe,
         job=job,
@@ -117,8 +122,8 @@ def deliver(
         inputs=inputs,
         finishing=finishing,
         samples_sha256=waveform.sha256,
+        plan=facts.pop(WRITTEN, None),
     )
-    facts = {**result.facts, **result.measured}
     if finished:
         facts["finish"] = finished.facts()
     tags, marks = tags_of(recipe, facts), result.marks
@@ -133,9 +138,9 @@ def deliver(
 
 
 def model_hash(pipe: "Pipeline") -> str:
-    """The hash of a loaded model's files, computed once."""
+    """The hash of a loaded model's files, its adapters' among them, computed once."""
     if pipe not in _HASHES:
-        _HASHES[pipe] = pipe.bundle.content_hash()
+        _HASHES[pipe] = adapted_hash(pipe.bundle.content_hash(), pipe.adapters)
     return _HASHES[pipe]
 
 

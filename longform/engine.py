@@ -20,14 +20,16 @@ from longform.dit.guidance import Denoise, Guidance, Model, guided
 from longform.dit.sampling import Between, item_noise, solve
 from longform.errors import UserError
 from longform.hub.loaded import Loaded
-from longform.music.draw import MIN_SECONDS
-from longform.music.guide import GUIDE_FEATURES, guide
+from longform.music.draw import MIN_SECONDS, Composer, draw_plan
+from longform.music.guide import guide
 from longform.music.plan import Plan
 from longform.music.prompt import read_prompt
 from longform.music.theory import Key
-from longform.planning import in_words, length_of, plan_of
+from longform.planner.writer import Writer
+from longform.planning import in_words, length_of, plan_of, written
 from longform.progress import OnProgress, quiet
 from longform.request import MAX_SECONDS, Request
+from longform.told import Guide, Known
 from longform.waveform import Waveform
 
 DECODE_WINDOW_FRAMES = 256
@@ -41,19 +43,6 @@ class Settings:
     seconds: float
     steps: int
     guidance: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Guide:
-    """What the denoiser is led by: `lines` (frames, channels) as `longform.music.guide` draws them.
-
-    Of the features only those `given` count; the model plays the others as it likes. `tempo_bpm`
-    is the tempo that the lines hold.
-    """
-
-    lines: np.ndarray
-    given: frozenset[str] = frozenset(GUIDE_FEATURES)
-    tempo_bpm: float | None = None
 
 
 class Engine(Loaded):
@@ -121,7 +110,18 @@ class Engine(Loaded):
             guidance=self.defaults.guidance if guidance is None else guidance,
         )
 
-    def plan(self, request: Request, seconds: float, item: int = 0) -> Plan | None:
+    def composer(self, request: Request, text: tuple[Tensor, Tensor] | None = None) -> Composer:
+        """What decides what the request leaves open: the model's planner, where it has one.
+
+        `text`, features and mask, stands in place of the prompt's own.
+        """
+        if self.planner is None or request.no_planner:
+            return draw_plan
+        return Writer(self.planner, self.encode_text if text is None else lambda _: text)
+
+    def plan(
+        self, request: Request, seconds: float, item: int = 0, compose: Composer = draw_plan
+    ) -> Plan | None:
         """The musical plan, or None for an effect, for `free`, and for models without a guide.
 
         Raises:
@@ -134,7 +134,7 @@ class Engine(Loaded):
             )
         if not self.reads_guide or seconds < MIN_SECONDS:
             return None
-        return plan_of(request, seconds, item)
+        return plan_of(request, seconds, item, compose)
 
     def planned(self, plan: Plan | None, seconds: float) -> Guide | None:
         """The guide that a plan draws over `seconds`."""
@@ -152,25 +152,37 @@ class Engine(Loaded):
         *,
         frames: int | None = None,
         start_seconds: float = 0.0,
+        known: Known | None = None,
+        context: Known | None = None,
+        text: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Condition, Condition]:
         """The prompt's condition and the one that guidance pushes away from.
 
         Both are for the `frames` latents (all, if not given) that follow `start_seconds` of a piece
-        of `seconds`; the lines of `led_by` are those of these frames.
+        of `seconds`; the lines of `led_by` and what is `known` are those of these frames, and
+        so are those of `context`, a recording to answer.
+        `text`, features and their mask, takes the place of the prompt's words.
         """
         count = self.span(seconds) if frames is None else frames
 
-        def prompts(text: str) -> Prompts:
-            found = self._prompts(text, request, seconds, plan, led_by)
+        def prompts(features: tuple[Tensor, Tensor]) -> Prompts:
+            found = self._prompts(features, request, seconds, plan, led_by)
             start = torch.full_like(found.seconds_start, start_seconds)
-            return replace(found, frames=count, seconds_start=start)
+            found = replace(found, frames=count, seconds_start=start)
+            for name, part in (("known", known), ("context", context)):
+                if part is not None:
+                    latents = self.dit.standardise(part.latents).mT
+                    found = replace(found, **{name: latents, f"{name}_mask": part.kept[None]})
+            return found
 
-        spoken = self._speaks_controls(request)
-        wanted = self.conditioner(
-            prompts(in_words(request.prompt, request) if spoken else request.prompt)
-        )
+        if text is None:
+            spoken = self._speaks_controls(request)
+            words = in_words(request.prompt, request) if spoken else request.prompt
+            text = self.encode_text([words])
+        wanted = self.conditioner(prompts(text))
         if request.negative:
-            return wanted, self.conditioner.unwanted(prompts(request.negative))
+            unwanted = prompts(self.encode_text([request.negative]))
+            return wanted, self.conditioner.unwanted(unwanted)
         return wanted, self.conditioner.null(wanted)
 
     def noise(self, request: Request, item: int, frames: int) -> Tensor:
@@ -228,13 +240,13 @@ class Engine(Loaded):
     ) -> Tensor:
         """Latents (d, f) of a recording of any rate and length: the posterior's mean, float32.
 
-        With `fill`, silence follows it until it fills the window of a model that has one.
+        With `fill`, silence follows it until it fills the window of a model that has one, or over
+        the headroom of others.
         """
         prepared = waveform.to_channels(2).resampled(self.autoencoder.sample_rate)
         audio = torch.from_numpy(np.ascontiguousarray(prepared.samples))[None].to(self.device)
-        if fill and self.window_frames is not None:
-            missing = self.window_frames * self.autoencoder.hop_samples - audio.shape[-1]
-            audio = torch.nn.functional.pad(audio, (0, max(missing, 0)))
+        if fill:
+            audio = torch.nn.functional.pad(audio, (0, self._silence_samples(audio.shape[-1])))
         with autocast(self.device, self.dtype):
             posterior = encode_windowed(
                 self.autoencoder, audio, DECODE_WINDOW_FRAMES, on_progress=on_progress
@@ -274,9 +286,12 @@ class Engine(Loaded):
     ) -> dict[str, Any]:
         """Everything that is known before a note sounds, ready for JSON."""
         asked = asdict(request)
-        if request.plan is None:
-            del asked["plan"]
+        for rare in ("plan", "like_amount"):
+            if asked[rare] is None:
+                del asked[rare]
         facts = {**asked, **asdict(settings), "item": item, "model": self.bundle.name}
+        if self.adapters:
+            facts["adapters"] = {path.name: strength for path, strength in self.adapters}
         if plan is None:
             return facts
         return facts | {
@@ -284,18 +299,26 @@ class Engine(Loaded):
             "tempo_bpm": plan.tempo_bpm,
             "key": str(plan.key),
             "metre": plan.metre,
+            **written(plan, request.plan),
             "end_seconds": round(plan.end_seconds, 3),
             "sources": dict(plan.sources),
             "sections": [
                 [section.name, round(section.start_bar * plan.bar_seconds, 3)]
                 for section in plan.sections
             ],
+            "chords": [",".join(map(str, bar)) for bar in plan.chords],
         }
 
     def _speaks_controls(self, request: Request) -> bool:
         """Whether tempo, key or metre are asked for that the model hears in words alone."""
         asked = (request.bpm, request.key, request.metre) != (None, None, None)
         return asked and not self.conditioner.reads_controls
+
+    def _silence_samples(self, samples: int) -> int:
+        """How much silence follows `samples` of a recording for the model to take them."""
+        if self.window_frames is None:
+            return round(self.defaults.headroom_seconds * self.autoencoder.sample_rate)
+        return max(self.window_frames * self.autoencoder.hop_samples - samples, 0)
 
     def _heard_frames(self, seconds: float) -> int:
         """Latent frames that the first `seconds` of the decoded audio hear."""
@@ -305,17 +328,19 @@ class Engine(Loaded):
         return frames_of(whole, self.autoencoder.align_frames) * self.autoencoder.align_frames
 
     def _prompts(
-        self, text: str, request: Request, seconds: float, plan: Plan | None, led_by: Guide | None
+        self,
+        text: tuple[Tensor, Tensor],
+        request: Request,
+        seconds: float,
+        plan: Plan | None,
+        led_by: Guide | None,
     ) -> Prompts:
-        tokens, mask = (part.to(self.device) for part in self.encode_text([text]))
+        tokens, mask = (part.to(self.device) for part in text)
         words = read_prompt(request.prompt)
         bpm = led_by.tempo_bpm if led_by else request.bpm or words.bpm
         key = plan.key if plan else Key.parse(request.key) if request.key else words.key
         metre = plan.metre if plan else request.metre or words.metre
-        given = None
-        if led_by is not None and len(led_by.given) < len(GUIDE_FEATURES):
-            names = [feature.name for feature in self.conditioner.guide_features]
-            given = torch.tensor([[name in led_by.given for name in names]], device=self.device)
+        lines, given = self._led(led_by)
 
         def number(value: float) -> Tensor:
             return torch.tensor([value], dtype=torch.float32, device=self.device)
@@ -329,9 +354,19 @@ class Engine(Loaded):
             tempo_bpm=number(bpm if bpm else math.nan),
             key=number(key.tonic + 12 * (key.mode == "minor") if key else -1),
             metre=number(metre if metre else -1),
-            guide=led_by and torch.from_numpy(led_by.lines)[None].to(self.device),
+            guide=lines,
             guide_mask=given,
         )
+
+    def _led(self, led_by: Guide | None) -> tuple[Tensor | None, Tensor | None]:
+        """Guide (1, frames, feature_channels) and which of its features are given (1, features)."""
+        features = self.conditioner.guide_features
+        if led_by is None or not features:
+            return None, None
+        lines = torch.from_numpy(led_by.lines)[None].to(self.device)
+        missing = features[-1].stop - lines.shape[-1]
+        given = torch.tensor([[one.name in led_by.given for one in features]], device=self.device)
+        return torch.nn.functional.pad(lines, (0, missing)), given
 
 
 def checked_length(waveform: Waveform, what: str) -> Waveform:

@@ -10,15 +10,19 @@ from torch import Tensor
 from longform.engine import Engine, timed
 from longform.finish import finish
 from longform.hub import open_model
+from longform.hub.adapters import Adapters
+from longform.jobs.accompany import AccompanyResult, accompany
 from longform.jobs.checks import Region, check_amount
 from longform.jobs.edit import EditResult, extend, inpaint
+from longform.jobs.like import alike, liken
 from longform.jobs.loop import LoopResult, loop
+from longform.jobs.melody import along, hear_tune
 from longform.jobs.planned import against_plan
 from longform.jobs.sfx import SfxResult, sfx
 from longform.jobs.transfer import TransferResult, transfer
 from longform.jobs.vary import VaryResult, varied_noise
 from longform.progress import OnProgress, quiet
-from longform.request import Request
+from longform.request import Request, like_amount
 from longform.result import Result
 from longform.waveform import Waveform
 
@@ -40,31 +44,46 @@ class Pipeline(Engine):
         *,
         allow_missing: bool = False,
         text_encoder: str | Path | None = None,
+        adapters: Adapters = (),
     ) -> "Pipeline":
         """Load a model by name (`mini` comes with the package), or from a file or folder.
 
         Args:
             allow_missing: initial values stand where the model's file lacks tensors
             text_encoder: a folder with the text encoder, for models that come without theirs
+            adapters: LoRA files and their strengths, merged into the denoiser in this order
 
         Raises:
             UserError: the model or the device is not there, or a file of the model is broken.
         """
         model = open_model(name_or_dir, allow_missing=allow_missing, text_encoder=text_encoder)
-        pipe = cls(model, device)
+        pipe = cls(model, device, adapters=adapters)
         pipe.load()
         return pipe
 
     def generate(
-        self, prompt: str, *, on_progress: OnProgress = quiet, **settings: Any
+        self,
+        prompt: str = "",
+        *,
+        like: Waveform | None = None,
+        melody: Waveform | None = None,
+        on_progress: OnProgress = quiet,
+        **settings: Any,
     ) -> Waveform:
         """Make one piece and finish it; `settings` are the fields of `Request`.
+
+        Args:
+            like: a recording that it shall be like, in place of a prompt or beside one
+            melody: a recording of a tune, sung or played, that it shall follow
 
         Returns:
             A waveform of exactly the asked length, stereo, at the model's sample rate, faded,
             levelled and limited by `longform.finish.finish`; `run` gives what the model made.
         """
-        result = self.run(Request(prompt=prompt, **settings), on_progress=on_progress)
+        if like is not None:
+            settings["like_amount"] = like_amount(prompt, settings.get("like_amount"))
+        request = Request(prompt=prompt, **settings)
+        result = self.run(request, on_progress=on_progress, like=like, melody=melody)
         return finish(result.waveform, end_seconds=result.facts.get("end_seconds")).waveform
 
     @torch.inference_mode()
@@ -74,20 +93,44 @@ class Pipeline(Engine):
         item: int = 0,
         on_progress: OnProgress = quiet,
         noise: Tensor | None = None,
+        like: Waveform | None = None,
+        melody: Waveform | None = None,
     ) -> Result:
         """Make item number `item` of a request; items differ in their noise and their plan.
 
-        `noise` (1, d, f) takes the place of the item's own. A request with a plan over time gives a
-        `PlannedResult`, in which each section is measured against the plan.
+        `noise` (1, d, f) takes the place of the item's own. `like` is a recording that the piece
+        shall be like, which gives a `LikeResult`; `melody` one of a tune that it shall follow: a
+        `MelodyResult`, with length, tempo and key of the tune where none were asked for. A request
+        with a plan over time gives a `PlannedResult`, in which each section is measured against the
+        plan.
+
+        Raises:
+            UserError: a recording to be like, for a model that cannot listen; a melody, for one
+                that cannot follow any, or none in its recording.
         """
         timings: dict[str, float] = {}
+        tune = None
+        if melody is not None:
+            tune = timed("listen", timings, lambda: hear_tune(self, request, melody))
+            request = tune.request
         settings = self.settle(request)
         seconds = settings.seconds
-        plan = self.plan(request, seconds, item)
+        counts = like is not None or request.like_amount is not None
+        liked = timed("listen", timings, lambda: liken(self, request, like)) if counts else None
+        asked = liked.request if liked else request
+        text = liked.text if liked else None
+        compose = self.composer(asked, text)
+        plan = timed("plan", timings, lambda: self.plan(asked, seconds, item, compose))
         condition, null = timed(
             "condition",
             timings,
-            lambda: self.condition(request, seconds, plan, self.planned(plan, seconds)),
+            lambda: self.condition(
+                asked,
+                seconds,
+                plan,
+                tune.guide(self, plan, seconds) if tune else self.planned(plan, seconds),
+                text=text,
+            ),
         )
         start = self.noise(request, item, self.span(seconds)) if noise is None else noise
         denoise = self.guided(condition, null, settings)
@@ -97,7 +140,10 @@ class Pipeline(Engine):
             lambda: self.denoise(denoise, start, request, settings, item, on_progress=on_progress),
         )
         waveform = timed("decode", timings, lambda: self.decode(latents[0], on_progress, seconds))
-        result = Result(waveform, self.facts(request, settings, plan, item), timings)
+        facts = self.facts(request, settings, plan, item)
+        result = Result(waveform, facts | (liked.facts(plan) if liked else {}), timings)
+        result = along(result, tune) if tune else result
+        result = alike(self, result, liked) if liked else result
         return against_plan(result, plan, request.plan) if plan and request.plan else result
 
     @torch.inference_mode()
@@ -125,6 +171,39 @@ class Pipeline(Engine):
             UserError: a recording that is too long; both a strength and what to keep.
         """
         return transfer(self, audio, request, strength=strength, keep=keep, on_progress=on_progress)
+
+    @torch.inference_mode()
+    def accompany(
+        self,
+        audio: Waveform,
+        request: Request,
+        *,
+        context_guidance: float | None = None,
+        together: bool = False,
+        on_progress: OnProgress = quiet,
+    ) -> AccompanyResult:
+        """Answer a recording of up to 285 s with a stem that fits it, aligned sample by sample.
+
+        Args:
+            audio: the mix to answer; any rate, mono or stereo
+            request: the stem, in words such as "bass line"; `guidance` is that of the words
+            context_guidance: how strictly to follow the mix, 0 to 30; 1 does not exaggerate it
+            together: give both, mixed, in place of the stem alone
+
+        Returns:
+            Stereo, at the rate and of the length of `audio`, with how it agrees with the mix.
+
+        Raises:
+            UserError: a model that hears no recording to answer; a recording that is too long.
+        """
+        return accompany(
+            self,
+            audio,
+            request,
+            context_guidance=context_guidance,
+            together=together,
+            on_progress=on_progress,
+        )
 
     @torch.inference_mode()
     def sfx(

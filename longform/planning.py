@@ -3,13 +3,15 @@
 import numpy as np
 
 from longform.finish import ending_seconds
-from longform.music.draw import draw_plan
-from longform.music.outline import read_outline
-from longform.music.outline_plan import plan_of_outline
+from longform.music.draw import Composer, draw_plan
+from longform.music.outline import outline_yaml, read_outline
+from longform.music.outline_plan import markers_of, outline_of, plan_of_outline
 from longform.music.plan import Plan
 from longform.music.prompt import read_prompt
 from longform.music.theory import Key
 from longform.request import Request
+
+WRITTEN = "written"
 
 
 def length_of(request: Request, default_seconds: float) -> float:
@@ -31,8 +33,12 @@ def in_words(text: str, request: Request) -> str:
     return ", ".join(parts)
 
 
-def plan_of(request: Request, seconds: float, item: int = 0) -> Plan | None:
+def plan_of(
+    request: Request, seconds: float, item: int = 0, compose: Composer = draw_plan
+) -> Plan | None:
     """The plan of item number `item` of a request; None for an effect and for `free`.
+
+    What the request leaves open is decided by `compose`.
 
     Raises:
         UserError: a plan over time whose sections do not fit.
@@ -42,13 +48,22 @@ def plan_of(request: Request, seconds: float, item: int = 0) -> Plan | None:
     if request.plan:
         return plan_of_outline(
             read_outline(request.plan), prompt=request.prompt, seconds=seconds, seed=seed,
-            bpm=request.bpm, key=key, metre=request.metre,
+            bpm=request.bpm, key=key, metre=request.metre, compose=compose,
         )  # fmt: skip
     asked = (request.bpm, request.key, request.metre) != (None, None, None)
     is_effect = read_prompt(request.prompt).effect is not None and not asked
     if request.free or is_effect:
         return None
-    return draw_plan(
+    return compose(
         prompt=request.prompt, seconds=seconds, seed=seed, bpm=request.bpm, key=key,
         metre=request.metre, tail_seconds=ending_seconds(seconds),
     )  # fmt: skip
+
+
+def written(plan: Plan, outline: str | None = None) -> dict[str, str]:
+    """The fact "written": a plan of the planner as an outline's text, under the names that the
+    person's own `outline` gave; empty for other plans, which a seed makes anew on any machine."""
+    if "plan" not in plan.sources:
+        return {}
+    names = [name for name, _ in markers_of(plan, outline)]
+    return {WRITTEN: outline_yaml(outline_of(plan, names))}

@@ -28,11 +28,14 @@ class Recipe:
         parameters: what the job was told, as JSON values; for "generate" the fields of `Request`.
         item: which of the takes of the same parameters.
         inputs: for each recording that the job was given, `Waveform.sha256` of its samples.
-        model, model_sha256, licence: the model's name, the hash of its files, and its licence.
+        model, model_sha256, licence: the model's name, the hash of its files (its text encoder's
+            among them), and its licence.
         finishing: the settings of `longform.finish.finish`, or None where it was left out.
         samples_sha256: `Waveform.sha256` of the result before it was encoded into a file.
         program: name and version of the program.
         made_on: device and number format; others may differ in the last bits.
+        plan: what the planner wrote, as an outline (`longform.music.outline`): a replay plays it
+            rather than asking the planner, whose choices hang on last bits.
     """
 
     format: int = FORMAT
@@ -47,6 +50,7 @@ class Recipe:
     samples_sha256: str
     program: str = f"longform {__version__}"
     made_on: str = ""
+    plan: str | None = None
 
     def same_task(self, other: "Recipe") -> bool:
         """Whether the other asks for the same thing, whatever came out."""

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from longform.config import from_mapping
 from longform.deliver import Delivered, deliver, finished_result, model_hash
 from longform.errors import UserError
 from longform.finish import Finishing
+from longform.music.outline import read_outline
+from longform.planning import WRITTEN
 from longform.progress import OnProgress, quiet
 from longform.provenance import Recipe
 from longform.tags import clean
@@ -67,8 +69,14 @@ def make(
     if job == "generate":
         from longform.request import Request
 
-        request = from_mapping(Request, dict(parameters), job)
-        return pipe.run(request, item=item, on_progress=on_progress)
+        request, given = from_mapping(Request, dict(parameters), job), inputs or {}
+        return pipe.run(
+            request,
+            item=item,
+            on_progress=on_progress,
+            like=given.get("like"),
+            melody=given.get("melody"),
+        )
     from longform.jobs import rerun
 
     return rerun(pipe, job, dict(parameters), dict(inputs or {}), item, on_progress)
@@ -81,7 +89,8 @@ def check_model(recipe: Recipe, model_sha256: str) -> None:
     if recipe.model_sha256 != model_sha256:
         raise UserError(
             f"made with model {recipe.model!r}, hash {recipe.model_sha256[:12]}; the one at hand "
-            f"has {model_sha256[:12]}: name the right one with --model"
+            f"has {model_sha256[:12]}: name the right one with --model, what comes apart with "
+            "--text-encoder and --adapter"
         )
 
 
@@ -117,13 +126,23 @@ def make_again(
     result = make(
         pipe,
         job=recipe.job,
-        parameters=recipe.parameters,
+        parameters=planned(recipe),
         item=recipe.item,
         inputs=inputs,
         on_progress=on_progress,
     )
+    if recipe.plan is not None:
+        result = replace(result, facts=result.facts | {WRITTEN: recipe.plan})
     finished = finished_result(result, finishing_of(recipe))
     return result, finished.waveform if finished else result.waveform
+
+
+def planned(recipe: Recipe) -> dict[str, Any]:
+    """The parameters of a recipe; a plan that the planner wrote is among them as if asked for."""
+    if recipe.plan is None:
+        return recipe.parameters
+    seconds = recipe.parameters.get("seconds") or read_outline(recipe.plan).total_seconds
+    return recipe.parameters | {"plan": recipe.plan, "seconds": seconds}
 
 
 def deliver_again(

@@ -17,9 +17,11 @@ MAX_GUIDANCE = 30.0
 class Request:
     """One prompt and its settings; None leaves the choice to the model's defaults or the seed.
 
-    `bpm`, `key` and `metre` steer the planner; `free` gives the model no plan at all. `plan` is the
+    `bpm`, `key` and `metre` steer the plan; `free` gives the model no plan at all, `no_planner` one
+    that is drawn from the style's habits even where the model can write one. `plan` is the
     text of a plan over time, inline or YAML (see `longform.music.outline`); without `seconds` it
-    decides the length.
+    decides the length. `like_amount` is how much a recording counts that the piece shall be like,
+    0 to 1; with one the prompt may be empty.
 
     Raises:
         UserError: a value that no model could follow.
@@ -35,10 +37,13 @@ class Request:
     key: str | None = None
     metre: int | None = None
     free: bool = False
+    no_planner: bool = False
     plan: str | None = None
+    like_amount: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.prompt.strip():
+        _check("like amount", self.like_amount, 0, 1)
+        if not self.prompt.strip() and self.like_amount != 1:
             raise UserError("the prompt is empty; say what to play")
         for name, text in (("prompt", self.prompt), ("negative prompt", self.negative or "")):
             if len(text) > MAX_PROMPT:
@@ -70,6 +75,13 @@ class Request:
             length = read_outline(self.plan).seconds if self.seconds is None else self.seconds
             if not 0 < length <= MAX_SECONDS:
                 raise UserError(f"the plan lasts {length:g} s; up to {MAX_SECONDS:g} s can be made")
+
+
+def like_amount(prompt: str, amount: float | None) -> float:
+    """How much a recording counts where it was not said: half, and wholly without a prompt."""
+    if amount is not None:
+        return amount
+    return 0.5 if prompt.strip() else 1.0
 
 
 def slug(prompt: str, limit: int = 40) -> str:

@@ -25,8 +25,8 @@ class Result:
 
     @property
     def marks(self) -> Marks | None:
-        """Tempo and sections of a piece made along a plan of its own; loop points of a loop."""
-        if "plan" not in self.facts or "tempo_bpm" not in self.facts:
+        """Tempo and sections of a piece with an asked or written plan; loop points of a loop."""
+        if not {"plan", "written"} & self.facts.keys() or "tempo_bpm" not in self.facts:
             return None
         rate = self.waveform.sample_rate
         return Marks(

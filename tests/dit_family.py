@@ -19,7 +19,7 @@ LATER = "stable_audio_3"
 FRAMES, TOKENS, BATCH = 12, 5, 2
 STEPS = 10
 SEEDS = [(5, 0), (5, 1)]
-GUIDED = [(1.0, False), (7.0, False), (7.0, True)]  # scale, with a negative prompt
+GUIDED = [(1.0, False), (1.0, True), (7.0, False), (7.0, True)]  # scale, with a negative prompt
 CALM = 0.08  # a wilder network blows rounding up to 1e-2 within ten steps
 
 

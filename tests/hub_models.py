@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,11 @@ THREE = DiTConfig(
     timestep_log_snr=True,
     time_shift=LogSnrShift(per_doubling=0.0),
 )
+WINDOWED = replace(SAME, window=(1, 1), decoder_kernel=1, latent_noise=0.0)
+PLAIN_THREE = replace(
+    THREE, cond_token_width=768, global_width=768, project_tokens=True, timestep_log_snr=False
+)
+"""With `WINDOWED`, a Stable Audio 3 that diffusers' classes can be told."""
 FAMILIES = {
     "open": "stable-audio-open-1.0",
     "small": "stable-audio-open-small",
@@ -80,12 +86,16 @@ FAMILIES = {
 
 
 def toolkit_config(kind: str) -> dict[str, Any]:
-    """A model_config of one of `FAMILIES`, or of "coder", an Oobleck alone."""
+    """A model_config of one of `FAMILIES`, of "windowed", which is Stable Audio 3 as diffusers has
+    it, or of "coder", an Oobleck alone."""
     head = {"sample_size": 8 * 32, "sample_rate": 44_100, "audio_channels": 2}
     if kind == "coder":
         return {"model_type": "autoencoder", **head, "model": copy.deepcopy(CODER)}
     if kind == "three":
-        return {"model_type": "diffusion_cond_inpaint", **head, "model": _three()}
+        return {"model_type": "diffusion_cond_inpaint", **head, "model": _three(THREE, SAME)}
+    if kind == "windowed":
+        model = _three(PLAIN_THREE, WINDOWED)
+        return {"model_type": "diffusion_cond_inpaint", **head, "model": model}
     numbers = ["seconds_total"] if kind == "small" else ["seconds_start", "seconds_total"]
     bounds = {"min_val": 0, "max_val": 256 if kind == "small" else 512}
     configs = [{"id": "prompt", **TEXTS[kind]}]
@@ -119,7 +129,7 @@ def toolkit_config(kind: str) -> dict[str, Any]:
     return {"model_type": "diffusion_cond", **head, "model": copy.deepcopy(model)}
 
 
-def _three() -> dict[str, Any]:
+def _three(dit: DiTConfig, coder: SameConfig) -> dict[str, Any]:
     """The section "model" of Stable Audio 3."""
     number = {"min_val": 0, "max_val": 384, "fourier_features_type": "expo"}
     configs = [
@@ -132,10 +142,10 @@ def _three() -> dict[str, Any]:
     ]
     return {
         "io_channels": 4,
-        "pretransform": {"type": "autoencoder", "config": to_toolkit(SAME)},
-        "conditioning": {"cond_dim": WIDTH, "configs": configs},
+        "pretransform": {"type": "autoencoder", "config": to_toolkit(coder)},
+        "conditioning": {"cond_dim": dit.cond_token_width, "configs": configs},
         "diffusion": {
-            **diffusion_section(THREE),
+            **diffusion_section(dit),
             "cross_attention_cond_ids": ["prompt", "seconds_total"],
             "global_cond_ids": ["seconds_total"],
             "local_add_cond_ids": ["inpaint_mask", "inpaint_masked_input"],

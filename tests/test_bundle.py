@@ -14,6 +14,7 @@ import torch
 from longform import bundle
 from longform.bundle import MANIFEST, Bundle, list_models, write_bundle
 from longform.checkpoint import load_tensors, parameter_budget, read_shapes, save_tensors
+from longform.eight_bit import SUFFIX, restore, shrink
 from longform.errors import UserError
 from longform.train import checkpoints
 from longform.train.pack import pack
@@ -141,6 +142,41 @@ def test_links_out_of_the_folder_are_refused(copy: Path, model_folder: Path) -> 
     (copy / "clap.safetensors").symlink_to(model_folder / "clap.safetensors")
     with pytest.raises(UserError, match="is a link out of the bundle"):
         Bundle.load(copy)
+
+
+def test_eight_bits_are_half_the_size_and_the_same_network(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    loaded = Bundle.load(model_folder)
+    names = ("autoencoder", "clap", "dit", "conditioner")
+    parts: dict[str, Any] = {name: getattr(loaded, name)().state_dict() for name in names}
+    small = write_bundle(
+        tmp_path / "small",
+        loaded.manifest,
+        tokenizer=model_folder / "tokenizer.json",
+        eight_bit=True,
+        **parts,
+    )
+    sizes = [
+        (folder / "autoencoder.safetensors").stat().st_size
+        for folder in (model_folder, small.folder)
+    ]
+    assert sizes[1] < 0.7 * sizes[0]  # small matrices stay as they are
+    for name in names:
+        for key, tensor in getattr(small, name)().state_dict().items():
+            whole = parts[name][key]
+            scale = whole.abs().flatten(1).amax(1) if whole.ndim > 1 else whole.abs()
+            error = (tensor - whole).abs().flatten(1).amax(1) if whole.ndim > 1 else 0 * scale
+            assert (error <= scale / 250 + 1e-9).all(), (name, key)
+
+
+def test_scales_that_do_not_fit_are_refused() -> None:
+    small = shrink({"w": torch.randn(64, 80), "b": torch.randn(9)})
+    assert small["w"].dtype == torch.int8 and small["b"].dtype == torch.float32
+    with pytest.raises(UserError, match=r"file: 'w\.row_scale' has shape"):
+        restore(small | {"w" + SUFFIX: torch.ones(63)}, "file")
+    with pytest.raises(UserError, match=r"file: 'v\.row_scale' has no matrix"):
+        restore(small | {"v" + SUFFIX: torch.ones(63)}, "file")
 
 
 def test_writing_refuses_what_does_not_fit_and_leaves_nothing(

@@ -6,9 +6,17 @@ from evaluate_music import clicks, noise, piece
 
 from longform.audio import Waveform
 from longform.music.draw import draw_plan
-from longform.music.theory import Chord, Key
+from longform.music.outline import chords_of
+from longform.music.theory import QUALITIES, Chord, Key
+from longform.train.evaluate.chords import (
+    ChordPlan,
+    hear_chords,
+    plan_path,
+    triad_of,
+    triads_in,
+)
 from longform.train.evaluate.features import ANALYSIS_RATE_HZ, analysis_mono, pitch_saliency
-from longform.train.evaluate.fit import fit_pair, fit_tempo, mistaken, plan_path, triad_of
+from longform.train.evaluate.fit import fit_pair, fit_tempo, mistaken
 from longform.train.evaluate.harmony import Chords, hear_harmony, recognise_chords
 from longform.train.evaluate.key import (
     KEYS,
@@ -131,6 +139,51 @@ def test_plans_become_paths_of_triads() -> None:
     assert set(path[last + 1 :]) <= {-1}
     assert triad_of(Chord(root=4, quality="5", bass=4), plan.key) == 16  # E minor in D major
     assert triad_of(Chord(root=9, quality="7", bass=9), plan.key) == 9
+
+
+def test_bars_are_heard_where_their_chords_sound_and_only_there() -> None:
+    harmony = hear_harmony(analysis_mono(piece(120, Key.parse("C major"), 24.0)))
+
+    def heard(*bars: str, start_seconds: float = 0.0, tempo_bpm: float = 120) -> tuple[int, int]:
+        chords = tuple(chords_of(bar) for bar in bars)
+        plan = ChordPlan(bars=chords, tempo_bpm=tempo_bpm, metre=4, key=Key.parse("C"))
+        found = hear_chords(harmony, plan, start_seconds)
+        return found.heard, found.bars
+
+    loop = ["C", "G", "Am", "F"]  # what the band plays, two seconds each
+    assert heard(*loop, *loop, *loop) == (12, 12)
+    assert heard("Cmaj7", "G7", "C/A", "Dm7", *loop, *loop)[0] == 12, "each holds what is played"
+    assert heard("F#", "F#", *loop[2:], *loop, *loop) == (10, 12)
+    assert heard(*["C,G", "Am,F"] * 3, tempo_bpm=60) == (6, 6), "four seconds, two chords"
+    assert heard(*["G,C", "G", "C,Am", "F"] * 3)[0] == 6, "both chords of a bar must be heard"
+    assert heard(*loop, *loop, *loop, *loop)[1] == 12, "bars after the end do not count"
+    assert heard("Eb", *loop[1:], *loop, start_seconds=2.0)[1] == 7, "nor do those before"
+
+
+def test_chance_deals_the_bars_of_a_piece_among_themselves() -> None:
+    harmony = hear_harmony(analysis_mono(piece(120, Key.parse("C major"), 24.0)))
+    bars = tuple(chords_of(bar) for bar in ("C", "G", "Am", "F") * 3)
+    plan = ChordPlan(bars=bars, tempo_bpm=120, metre=4, key=Key.parse("C"))
+    assert hear_chords(harmony, plan).chance == pytest.approx(12 * 2 / 11, abs=0.01)
+    silence = hear_harmony(np.zeros(3 * ANALYSIS_RATE_HZ, dtype=np.float32))
+    assert hear_chords(silence, plan).bars == 0
+
+
+def test_chords_survive_the_facts_of_a_file() -> None:
+    chords = tuple(
+        (Chord(root=root, quality=quality, bass=bass),)
+        for quality in QUALITIES
+        for root, bass in ((1, 1), (6, 10), (11, 3))
+    )
+    facts = {"tempo_bpm": 90.0, "metre": 3, "key": "Bb minor"}
+    facts["chords"] = [",".join(map(str, bar)) for bar in chords]
+    plan = ChordPlan.of_facts(facts)
+    assert plan is not None and plan.bars == chords and plan.bar_seconds == 2.0
+    assert ChordPlan.of_facts(facts | {"chords": ["H"]}) is None
+    assert ChordPlan.of_facts({"tempo_bpm": 90.0}) is None
+    key = Key.parse("C")
+    assert triads_in(chords_of("Am7")[0], key) == {21, 0}, "A minor and C"
+    assert triads_in(chords_of("Dsus4")[0], key) == {14}, "D minor, by the key"
 
 
 def test_mistaken_paths_keep_their_chord_changes() -> None:

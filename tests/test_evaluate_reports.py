@@ -72,6 +72,11 @@ def test_plain_prompt_lines_are_read_and_broken_ones_refused(tmp_path: Path) -> 
         load_prompts(tmp_path / "missing.txt")
 
 
+def test_prompts_of_a_corpus_are_its_test_captions(corpus: Path) -> None:
+    texts = [prompt.text for prompt in load_prompts(corpus)]
+    assert sorted(texts) == ["house", "rock", "rock"], "none of the training split"
+
+
 def test_selection_deals_the_styles_evenly_and_repeats_itself(corpus: Path) -> None:
     first = select_music(corpus, split="test", count=2, seed=0)
     assert {item.facts["style"] for item in first} == {"house", "rock"}
@@ -131,6 +136,8 @@ def test_what_is_there_is_gone_on_with_and_never_replaced(
     settings = {"model": model, "prompts": prompts, "seconds": 8.0, "out": tmp_path / "out"}
     whole = generation_command(**settings)
     assert whole["clips"] == 2 and whole["generate_seconds_mean"] > 0
+    assert whole["chords"]["asked"] == 2, "the files tell the chords of their plans"
+    assert whole["chords"]["bars"] >= 4
     assert [row["asked_bpm"] is None for row in whole["each"]] == [False, False]
     assert whole["each"][0]["asked_key"] == "A minor" and whole["each"][1]["style"] == "rock"
     first, second = (tmp_path / "out" / f"00{number}.flac" for number in (0, 1))

@@ -13,9 +13,8 @@ from longform.audio import Waveform, read
 from longform.bundle import Bundle
 from longform.cli import run
 from longform.errors import UserError
-from longform.music.theory import Key
+from longform.music.theory import Key, roman_bars
 from longform.train.encode import main as encode
-from longform.train.evaluate.command import evaluation_command
 from longform.train.evaluate.definitions import DEFINITIONS, SECTIONS, section_of
 from longform.train.evaluate.descriptors import BINS, METRES, describe, divergences, mirdd
 from longform.train.evaluate.features import analysis_mono
@@ -27,6 +26,8 @@ from longform.train.evaluate.measure import measure_all
 from longform.train.evaluate.memorisation import nearest_by_latents
 from longform.train.evaluate.mix import measure_mix
 from longform.train.evaluate.structure import analyse_structure, repetition_share
+from longform.train.evaluate.targets import TARGETS
+from longform.train.evaluate.whole import evaluation_command
 from longform.train.evaluate.zeroshot import (
     STYLE_NAMES,
     Words,
@@ -48,6 +49,10 @@ ROWS = (
     ("techno", 132.0, "D minor"),
     ("techno", 128.0, "B minor"),
 )
+
+
+PLAYED = {"major": "I V vi IV", "minor": "i VI iv V"}
+"""The loop of `evaluate_music.piece`."""
 
 
 def described(bpm: float, key: str, seconds: float = 12.0):
@@ -80,8 +85,11 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
         waveform = piece(bpm, Key.parse(key), 12.0, number if number == 3 else 9)
         asked = {0: "house, 124 bpm, in E major", 1: "house, 60 bpm, C major"}
         prompt = asked.get(number, f"{style}, {bpm:g} bpm, in {key}")
-        facts = json.dumps({"seconds": 12.0, "end_seconds": 8.0})
-        waveform.save(folder / f"{number}.flac", bits=16, tags={"prompt": prompt, "facts": facts})
+        loop = roman_bars(PLAYED[Key.parse(key).mode], Key.parse(key))
+        chords = [str(chord) for (chord,) in loop] * 2
+        facts = {"seconds": 12.0, "end_seconds": 8.0, "tempo_bpm": bpm, "metre": 4, "key": key}
+        tags = {"prompt": prompt, "facts": json.dumps(facts | {"chords": chords})}
+        waveform.save(folder / f"{number}.flac", bits=16, tags=tags)
     return folder
 
 
@@ -203,6 +211,13 @@ def test_one_command_measures_everything(
     assert figures["obedience.tempo"]["value"] == 1
     assert figures["obedience.tempo_unfolded"]["value"] == 0.75
     assert figures["obedience.key"]["value"] <= 0.75 < figures["obedience.key"]["real"]
+    assert figures["obedience.chords"]["value"] > 0.85 > figures["obedience.chords"]["chance"]
+    assert list(figures) == [name for name in DEFINITIONS if name in figures], "in one order"
+    ratio, own = (figures[f"distribution.clap_fd{x}"]["value"] for x in ("_ratio", "_autoencoder"))
+    halves, ours = (figures["distribution.clap_fd"][x] for x in ("real", "value"))
+    assert ratio == pytest.approx(ours / (halves + own), rel=0.05) and own > 0
+    assert figures["autoencoder.key"]["real"] == 1 and figures["autoencoder.alarms"]["real"] == 0
+    assert figures["memorisation.clap_beyond"]["value"] == 0
     assert figures["signal.duration_error"]["value"] == 0
     assert figures["signal.tail_reached"]["value"] == 0, "the music goes on to the end"
     assert figures["memorisation.clap_median"]["real"] == pytest.approx(1, abs=1e-3)
@@ -213,12 +228,15 @@ def test_one_command_measures_everything(
     assert "structure.return_median" not in figures, "12 s are too short to tell: absent, not 0"
     assert (tmp_path / "a" / "report.json").read_text() == json.dumps(report, indent=1) + "\n"
     page = (tmp_path / "a" / "report.html").read_text()
-    assert not re.search(r"""(src|href)=["'](?!data:)|url\(|@import|https?://""", page)
+    assert not re.search(r"""(src|href)=["'](?!data:|#)|url\(|@import|https?://""", page)
     for name, entry in figures.items():
         assert DEFINITIONS[name].title in page.replace("&#x27;", "'"), name
         assert entry["unit"] == DEFINITIONS[name].unit
     assert page.count("<audio") == 4 and "prefers-color-scheme:dark" in page
-    assert "obedience: key exact" in capsys.readouterr().out
+    assert "<summary>By style</summary>" in page and "Targets:" in page
+    printed = capsys.readouterr().out
+    assert "obedience: key exact" in printed and "at least 95.0 %" in printed
+    assert [one["figure"] for one in report["targets"]] == [one.figure for one in TARGETS]
     with pytest.raises(UserError, match=r"report\.json: exists already"):
         evaluation_command(clips, **settings, out=tmp_path / "a")
 
@@ -233,10 +251,17 @@ def test_processes_do_not_change_a_figure(model: str, clips: Path) -> None:
 
 
 def test_without_real_pieces_their_sections_are_absent(
-    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    model: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("longform.train.evaluate.whole.LONG_SECONDS", 7.0)
     words = ["eval", "--model", model, "--scorer", model, "--seconds", "6", "--count", "1"]
-    assert run([*words, "--takes", "2", "--jobs", "1", "--out", str(tmp_path)]) == 0
+    words += ["--takes", "2", "--long", "1", "--jobs", "1", "--out", str(tmp_path)]
+    assert run(words) == 0
+    long = json.loads((tmp_path / "long" / "report.json").read_text())
+    assert long["clips"] == 1 and long["each"][0]["signal"]["seconds"] == 7
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["clips"] == 2 and len(list((tmp_path / "clips").glob("*.flac"))) == 2
     assert "distribution.diversity_seeds" in report["figures"]
@@ -245,6 +270,10 @@ def test_without_real_pieces_their_sections_are_absent(
     assert not any("real" in figure for figure in report["figures"].values())
     assert run(["eval", "--seconds", "6"]) == 2
     assert "name a folder of clips, or a model" in capsys.readouterr().err
+    assert run(["eval", str(tmp_path), "--long", "1"]) == 2
+    assert "--long makes clips" in capsys.readouterr().err
+    assert run(["eval", str(tmp_path), "--full", str(tmp_path)]) == 2
+    assert "laion_clap/config.json is not there" in capsys.readouterr().err
 
 
 def test_every_definition_is_complete() -> None:

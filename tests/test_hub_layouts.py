@@ -9,6 +9,7 @@ import torch
 from hub_models import FAMILIES, assert_same, toolkit_config, toolkit_tensors, write_toolkit
 
 from longform.checkpoint import load_tensors, save_tensors
+from longform.dit.condition import Condition
 from longform.errors import UserError
 from longform.hub import open_model
 from longform.hub.convert import convert
@@ -48,7 +49,7 @@ def test_the_way_to_a_bundle_and_back_keeps_every_bit(
         assert_same(states(two)[part], state)
 
 
-@pytest.mark.parametrize("kind", ["open", "coder"])
+@pytest.mark.parametrize("kind", ["open", "coder", "windowed"])
 def test_the_way_to_diffusers_and_back_keeps_every_bit(kind: str, tmp_path: Path) -> None:
     tensors = write_toolkit(tmp_path / "a", kind)
     convert(tmp_path / "a", tmp_path / "b", "diffusers")
@@ -58,7 +59,10 @@ def test_the_way_to_diffusers_and_back_keeps_every_bit(kind: str, tmp_path: Path
     assert two.checkpoint.layout == "diffusers" and two.family == one.family
     assert two.manifest.dit == one.manifest.dit
     assert two.manifest.conditioner == one.manifest.conditioner
-    assert two.defaults == one.defaults or kind == "coder"
+    assert two.manifest.autoencoder == one.manifest.autoencoder or kind == "windowed"
+    assert two.defaults == one.defaults or kind != "open"
+    for part, state in states(one).items():
+        assert_same(states(two)[part], state)
 
 
 @pytest.mark.parametrize("kind", ["small", "two", "three"])
@@ -182,6 +186,78 @@ def test_diffusers_own_classes_and_ours_read_each_other(tmp_path: Path) -> None:
         latents = torch.randn(1, 4, 8)
         theirs = networks["vae"].decode(latents).sample
         torch.testing.assert_close(model.autoencoder().decode(latents), theirs)
+
+
+def test_stable_audio_3_goes_to_diffusers_own_classes_and_back(tmp_path: Path) -> None:
+    """diffusers loads what we write, every tensor of it, and computes what we compute."""
+    from diffusers.models.autoencoders.autoencoder_same import AutoencoderSAME
+    from diffusers.models.transformers.transformer_stable_audio3 import StableAudio3DiTModel
+    from diffusers.pipelines.stable_audio_3.modeling_stable_audio_3 import (
+        StableAudio3DurationEmbedder,
+    )
+
+    write_toolkit(tmp_path / "a", "windowed")
+    convert(tmp_path / "a", tmp_path / "b", "diffusers")
+    kinds = {
+        "transformer": StableAudio3DiTModel,
+        "vae": AutoencoderSAME,
+        "duration_embedder": StableAudio3DurationEmbedder,
+    }
+    theirs: dict[str, Any] = {}
+    for part, kind in kinds.items():
+        theirs[part], report = kind.from_pretrained(tmp_path / "b" / part, output_loading_info=True)
+        assert not any(report[fault] for fault in ("missing_keys", "unexpected_keys"))
+        theirs[part].save_pretrained(tmp_path / "c" / part)
+    model = Model.open(tmp_path / "c")
+    assert (model.family, model.checkpoint.layout) == ("stable-audio-3-small", "diffusers")
+    assert not any(report.faults() for report in model.reports.values())
+    for part, state in states(Model.open(tmp_path / "a")).items():
+        assert_same(states(model)[part], state)
+    for name, module in theirs["transformer"].named_modules():
+        if name.endswith(("pre_norm", "attend_norm", "ff_norm")):
+            module.eps = 1e-5  # as Stable Audio 3 itself has it
+    audio, latents = torch.randn(1, 2, 64 * 6), torch.randn(2, 4, 12)
+    time, tokens, known = torch.tensor([0.3, 0.9]), torch.randn(2, 5, 768), torch.randn(2, 12, 5)
+    seconds = model.conditioner().parts["seconds_total"](torch.tensor([12.0, 300.0]))
+    condition = Condition(tokens, None, seconds, local=known)
+    with torch.no_grad():
+        velocity = theirs["transformer"](latents, time, tokens, seconds, local_add_cond=known.mT)
+        coded = theirs["vae"].encode(audio).latents
+        pairs = [
+            (theirs["duration_embedder"](torch.tensor([12.0, 300.0])), seconds),
+            (velocity.sample, model.dit()(latents, time, condition)),
+            (coded, model.autoencoder().encode(audio).mean),
+            (theirs["vae"].decode(coded).sample, model.autoencoder().decode(coded)),
+        ]
+    for one, two in pairs:
+        torch.testing.assert_close(two, one, atol=2e-5, rtol=1e-5)
+
+
+def test_a_diffusers_folder_says_how_stable_audio_3_was_trained(tmp_path: Path) -> None:
+    write_toolkit(tmp_path / "a", "windowed")
+    convert(tmp_path / "a", tmp_path / "b", "diffusers")
+    index = json.loads((tmp_path / "b" / "model_index.json").read_text())
+    assert index["_class_name"] == "StableAudio3Pipeline"
+    assert index["duration_embedder"] == ["stable_audio_3", "StableAudio3DurationEmbedder"]
+    assert Model.open(tmp_path / "b").objective == "rf_denoiser"
+    scheduler = tmp_path / "b" / "scheduler" / "scheduler_config.json"
+    settings = json.loads(scheduler.read_text())
+    scheduler.write_text(json.dumps(settings | {"stochastic_sampling": False}))
+    base = Model.open(tmp_path / "b")
+    assert (base.objective, base.family) == ("rectified_flow", "stable-audio-3-small-base")
+    for part, changes, message in (
+        ("transformer", {"depth": 10**6}, "fewer than the network"),
+        ("transformer", {"patchsize": 2}, "unknown key 'patchsize'"),
+        ("transformer", {"_class_name": "UNet"}, "is a 'UNet'; longform reads StableAudioDiTModel"),
+        ("vae", {"_class_name": "AutoencoderOobleck"}, "beside a AutoencoderOobleck"),
+        ("duration_embedder", {"max_freq": 5.0}, "max_freq is 5.0; only 10000.0"),
+    ):
+        path = tmp_path / "b" / part / "config.json"
+        kept = path.read_text()
+        path.write_text(json.dumps(json.loads(kept) | changes))
+        with pytest.raises(UserError, match=message):
+            Model.open(tmp_path / "b")
+        path.write_text(kept)
 
 
 def test_sharded_weights_are_found_through_their_index(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Models by name, and the commands about them."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,7 +122,28 @@ def test_inspect_tells_everything(call: Call, tmp_path: Path) -> None:
     assert facts["keys"]["conditioner"]["unexpected"] == ["conditioner.conditioners.extra.weight"]
     assert facts["memory_bytes"]["float32"] == 2 * facts["memory_bytes"]["bfloat16"]
     code, out, _ = call("inspect", "small")
+    assert re.search(r"dit:\n +in all: \d+ matched, 1 missing, 0 unexpected, 0 misshaped", out)
     assert code == 0 and "missing:\n      model.model.to_cond_embed.2.weight" in out
+
+
+def test_what_a_file_cannot_tell_is_said(call: Call, tmp_path: Path) -> None:
+    write_toolkit(tmp_path / "bare", "open", config=False)
+    for command in (["inspect", "bare"], ["models", "add", "bare"]):
+        code, out, err = call(*command)
+        assert code == 0 and "Open 1.0 and 2.0 have the same tensors" in out + err
+    (tmp_path / "some.ckpt").write_bytes(b"x")
+    code, _, err = call("inspect", "some.ckpt")
+    assert code == 2 and "is a pickle" in err
+
+
+def test_incomplete_models_are_added_if_that_is_allowed(call: Call, tmp_path: Path) -> None:
+    tensors = write_toolkit(tmp_path / "open", "open")
+    tensors.pop("model.model.to_cond_embed.2.weight")
+    save_tensors(tmp_path / "open" / "model.safetensors", tensors)
+    assert call("models", "add", "open")[0] == 2
+    assert call("models", "add", "open", "--allow-missing")[0] == 0
+    code, _, err = call("generate", "piano", "--model", "open")
+    assert code == 2 and "1 missing: model.model.to_cond_embed.2.weight" in err
 
 
 def test_convert_says_what_it_did(call: Call, tmp_path: Path) -> None:

@@ -33,11 +33,22 @@ def retype(tensors: Tensors) -> None:
     tensors[KEY] = tensors[KEY].to(torch.int64)
 
 
+def halve(tensors: Tensors) -> None:
+    tensors[KEY] = tensors[KEY].half()
+
+
+def mix(tensors: Tensors) -> None:
+    """As files of mixed precision are: matrices in 16 bits, all else in 32."""
+    for name, tensor in tensors.items():
+        tensors[name] = tensor.half() if tensor.ndim == 2 else tensor
+
+
 FAULTS = [
     (rename, rf"1 missing: {KEY}; 1 unexpected: {KEY}x"),
     (lambda tensors: tensors.pop(KEY), rf"dit: 1 missing: {KEY}"),
     (transpose, rf"1 of another shape: {KEY} \(64, 100\) should be \(128, 64\)"),
     (retype, rf"1 of another type: {KEY} I64 should be a float type"),
+    (halve, rf"1 of another type: {KEY} F16 should be F32, as in other layers"),
 ]
 
 
@@ -59,7 +70,9 @@ def refusal(action: Callable[[], object], match: str) -> None:
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(("change", "message"), FAULTS, ids=["renamed", "removed", "shape", "type"])
+@pytest.mark.parametrize(
+    ("change", "message"), FAULTS, ids=["renamed", "removed", "shape", "type", "cast"]
+)
 def test_a_key_that_does_not_fit_is_named(
     change: Callable[[Tensors], object], message: str, folder: Path, tmp_path: Path
 ) -> None:
@@ -69,6 +82,14 @@ def test_a_key_that_does_not_fit_is_named(
     refusal(lambda: convert(folder, tmp_path / "out", "bundle"), message)
     assert not (tmp_path / "out").exists()
     model.autoencoder()  # the other parts are whole
+
+
+def test_mixed_precision_is_no_fault(folder: Path) -> None:
+    damage(folder, mix)
+    model = Model.open(folder)
+    assert not any(report.faults() for report in model.reports.values())
+    assert set(model.reports["dit"].dtypes) == {"F16", "F32"}
+    model.dit()
 
 
 def test_allow_missing_goes_on_and_warns_each_time(folder: Path) -> None:

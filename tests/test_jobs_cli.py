@@ -17,6 +17,7 @@ from longform.cli_jobs import read_region
 from longform.dit.model import DiT
 from longform.riff import read_chunks
 from longform.waveform import Waveform
+from tests.test_cli import interrupt_at
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -130,11 +131,41 @@ def test_a_mistake_is_one_line_code_2_and_nothing_written(
     assert message in err and os.listdir() == ["in.wav"]
 
 
+STAGES = [
+    (["transfer", "in.wav", "x"], "longform.engine.encode_windowed"),
+    (["transfer", "in.wav", "x"], "longform.engine.decode_windowed"),
+    (["transfer", "in.wav", "x"], "longform.jobs.transfer.retention"),
+    (["inpaint", "in.wav", "x", "--region", "0.5-1"], "longform.jobs.edit.measure_seam"),
+    (["extend", "in.wav", "x", "--after", "0.5"], "longform.jobs.edit.joint_denoiser"),
+    (["vary", "in.wav", "x"], "longform.deliver.finish"),
+    (["loop", "x", "--bars", "1"], "longform.jobs.loop.leveled"),
+    (["loop", "x", "--bars", "1"], "longform.riff.add_chunks"),
+    (["sfx", "rain", "--seconds", "1"], "longform.jobs.sfx.trimmed"),
+    (["sfx", "rain", "--loop", "--seconds", "1"], "longform.audio_write.write_tags"),
+    (["generate", "--like", "in.wav", "--seconds", "1"], "longform.jobs.like.turned"),
+    (["plan", "house"], "longform.planning.plan_of"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "place"), STAGES, ids=lambda value: str(value)[:60])
+def test_an_interrupt_in_any_stage_is_code_130_and_leaves_nothing(
+    call: Call,
+    model_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    place: str,
+) -> None:
+    interrupt_at(monkeypatch, place)
+    model = [] if arguments[0] == "plan" else ["--model", model_folder]
+    code, out, err = call(*arguments, *model)
+    assert (code, out) == (130, "") and "interrupted" in err and os.listdir() == ["in.wav"], err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["transfer", "in.wav", "x"], ["loop", "x", "--bars", "1"], ["sfx", "rain", "--loop"]],
 )
-def test_an_interrupt_is_code_130_and_leaves_nothing(
+def test_an_interrupt_while_denoising_leaves_nothing(
     call: Call, model_folder: Path, arguments: list[str]
 ) -> None:
     def press(module: nn.Module, _: object) -> None:
@@ -147,6 +178,24 @@ def test_an_interrupt_is_code_130_and_leaves_nothing(
     finally:
         hook.remove()
     assert (code, out) == (130, "") and "interrupted" in err and os.listdir() == ["in.wav"]
+
+
+def test_a_batch_of_jobs_goes_on_where_it_was_interrupted(
+    call: Call, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = ["prompt,job,audio,seconds,regions,strength", "rain,sfx,,1,,", "x,transfer,in.wav,,,0.3",
+            'y,inpaint,in.wav,,"[[0.5, 1]]",', "z,generate,,1,,"]  # fmt: skip
+    Path("list.csv").write_text("\n".join(rows))
+    command = ("batch", "list.csv", "--model", model_folder)
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, "longform.jobs.edit.measure_seam")
+        code, _, err = call(*command)
+    done = sorted(path.name for path in Path("list").glob("*.wav"))
+    assert code == 130 and done == ["001-rain.wav", "002-x.wav"], err
+    assert not list(Path("list").glob(".*partial*"))
+    code, out, err = call(*command)
+    assert code == 0 and "2 made, 2 there already, 0 failed" in err
+    assert out.split() == ["list/003-y.wav", "list/004-z.wav"]
 
 
 def test_regions_are_read_in_seconds_and_minutes() -> None:

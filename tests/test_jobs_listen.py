@@ -6,6 +6,7 @@ import pytest
 from longform.listen.beat import hear_beat
 from longform.listen.chords import hear_triads
 from longform.listen.describe import RATE_HZ, describe, smoothed
+from longform.listen.key import hear_key
 from longform.listen.retention import retention
 from longform.listen.seam import measure_seam
 from longform.music.theory import QUALITIES
@@ -62,6 +63,21 @@ def test_triads_and_bass_notes_are_heard_when_they_sound() -> None:
         assert np.flatnonzero(bass[row]).tolist() == [root]
 
 
+def cadence(tonic: int, minor: bool) -> Waveform:
+    """The three chords of a key, the tonic at both ends."""
+    quality = "m" if minor else ""
+    parts = [(0, quality), (5, quality), (7, ""), (0, quality)]
+    wave = np.concatenate([chord((tonic + step) % 12, kind) for step, kind in parts])
+    return Waveform(wave[None].astype(np.float32), HZ)
+
+
+@pytest.mark.parametrize(("tonic", "name"), [(9, "A"), (2, "D"), (7, "G")])
+def test_the_key_of_a_cadence_is_heard_and_drums_have_none(tonic: int, name: str) -> None:
+    assert str(hear_key(describe(cadence(tonic, minor=False)))) == f"{name} major"
+    assert str(hear_key(describe(cadence(tonic, minor=True)))) == f"{name} minor"
+    assert hear_key(describe(clicks(120.0, 0.1))) is None
+
+
 def test_retention_sees_each_of_its_three_sides() -> None:
     rng = np.random.default_rng(0)
     parts = [chord(9, "m"), 0.3 * chord(5, ""), chord(0, ""), 0.3 * chord(7, "")]
@@ -71,6 +87,7 @@ def test_retention_sees_each_of_its_three_sides() -> None:
     same = retention(describe(mix), describe(mix))
     assert min(same.chroma, same.onset, same.loudness) > 0.999
     assert same.tempo_before_bpm == same.tempo_after_bpm
+    assert same.key_before == same.key_after is not None
     shifted = np.concatenate([chord(root, "m") for root in (3, 8, 1, 6)])
     other = Waveform((shifted + np.roll(drums, HZ // 4))[None].astype(np.float32), HZ)
     less = retention(describe(mix), describe(other))

@@ -1,6 +1,7 @@
 """Jobs that make something new, on a model of random weights: effects, loops, variations, plans."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from longform import Pipeline, UserError
-from longform.jobs.circular import resampled_circle, rolled_to_calm
+from longform.jobs.circular import closed, rolled_to_calm
 from longform.jobs.level import leveled
 from longform.jobs.loop import loop_plan
 from longform.jobs.planned import PlannedResult
@@ -41,7 +42,7 @@ def test_a_loop_is_exact_to_the_sample_and_its_wrap_is_quiet(
     steps = np.abs(np.diff(result.waveform.samples, axis=1)).max(axis=0)
     wrap = np.abs(result.waveform.samples[:, 0] - result.waveform.samples[:, -1]).max()
     assert wrap == pytest.approx(result.wrap.jump, rel=1e-4) and wrap < np.median(steps)
-    assert abs(result.wrap.detune_cents) < 1200 * np.log2(1 + 2048 / samples) + 0.01
+    assert result.wrap.cut_seconds == pytest.approx((-samples % 4096) / 44_100, abs=1e-4)
     assert result.marks.loop == (0, samples - 1) and result.marks.beats == bars * metre
     assert len(result.marks.cues) == bars and json.dumps(result.facts | result.measured)
 
@@ -55,7 +56,7 @@ def test_the_circle_is_cut_elsewhere_at_every_step_and_no_place_is_an_edge(pipe:
         pipe.loop(request(bpm=120, steps=4), 2)
     finally:
         hook.remove()
-    frames = round(4 * 44_100 / 4096)
+    frames = math.ceil(4 * 44_100 / 4096)
     beats = []
     for x, guide in seen:
         assert x.shape[-1] == frames + 64
@@ -84,14 +85,41 @@ def test_the_model_on_the_circle_does_not_care_where_it_is_cut(pipe: Pipeline) -
         pipe.dit.forward = real
 
 
-def test_a_circle_is_resampled_by_its_fourier_series() -> None:
-    turns = np.array([[3.0], [7.0]])
-    before, after = (np.sin(2 * np.pi * turns * np.arange(count) / count) for count in (1000, 1013))
-    assert np.allclose(resampled_circle(before.astype(np.float32), 1013), after, atol=1e-5)
-    calm = rolled_to_calm(np.roll(after, 20, axis=1))
+def test_the_end_of_a_turn_fades_into_what_leads_up_to_its_start() -> None:
+    rng = np.random.default_rng(0)
+    turn = rng.standard_normal((2, 9000)).astype(np.float32)
+    assert np.allclose(closed(turn, turn[:, -2000:]), turn, atol=1e-6), "alike: nothing happens"
+    lead = rng.standard_normal((2, 2000)).astype(np.float32)
+    faded = closed(turn, lead)
+    assert np.array_equal(faded[:, :7000], turn[:, :7000])
+    assert np.allclose(faded[:, -1], lead[:, -1], atol=1e-3)
+    for part in np.split(faded[:, 7000:], 4, axis=1):
+        assert part.std() == pytest.approx(1.0, abs=0.07), "unlike: the level stays"
+    tone = np.sin(2 * np.pi * 9 * np.arange(1000) / 1000)[None].astype(np.float32)
+    calm = rolled_to_calm(np.roll(tone, 20, axis=1))
     assert np.abs(calm[:, 0] - calm[:, -1]).max() == pytest.approx(
-        np.abs(np.diff(after[:, 940:], axis=1)).max(axis=0).min(), rel=0.5
+        np.abs(np.diff(tone[:, 916:], axis=1)).max(axis=0).min(), rel=0.5
     )
+
+
+@pytest.mark.parametrize("bpm", [120.0, 124.0, 133.7])
+def test_a_loop_is_led_at_its_exact_tempo_up_to_its_last_bar(pipe: Pipeline, bpm: float) -> None:
+    seen = []
+    hook = pipe.dit.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[2].guide[0]))
+    try:
+        pipe.loop(request(bpm=bpm, steps=1, guidance=1.0), 2)
+    finally:
+        hook.remove()
+    samples = round(8 * 60 / bpm * 44_100)
+    frames = math.ceil(samples / 4096)
+    guide = seen[0][:, :2].numpy()
+    centres = (np.arange(frames) + 0.5) * 4096
+    times = np.where(centres >= samples, samples - 2048, centres) / 44_100
+    angle = 2 * np.pi * times * bpm / 60
+    wanted = np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    turns = [np.roll(wanted, -shift, axis=0) for shift in range(frames)]
+    shown = guide[32 : 32 + frames]
+    assert min(float(np.abs(shown - one).max()) for one in turns) < 2e-3
 
 
 def test_a_loops_plan_is_one_full_section_without_an_ending() -> None:

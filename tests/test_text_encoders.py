@@ -9,8 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from torch import nn
+from torch import Tensor, nn
 from transformers import (
+    ClapAudioConfig,
+    ClapAudioModelWithProjection,
     ClapConfig,
     ClapModel,
     PreTrainedTokenizerFast,
@@ -24,9 +26,10 @@ from transformers import (
 
 from longform.checkpoint import load_tensors, save_tensors
 from longform.errors import UserError
+from longform.text.clap_audio import load_clap_audio
 from longform.text.encoders import load_clap_text, load_t5, load_t5gemma
 from longform.text.folder import SAMPLE, Vocabulary, load_tokenizer
-from longform.text.laion import convert_text_tower, text_tower
+from longform.text.laion import convert_clap, text_tower
 
 WORDS = ["<s>", "<pad>", "</s>", "<unk>", "Hello", "world", "a", "sad", "piano", "song"]
 TINY = Vocabulary(
@@ -120,7 +123,8 @@ def clap(tmp_path_factory: pytest.TempPathFactory, laion: LaionText) -> Path:
     tensors["module.text_branch.embeddings.position_ids"] = torch.arange(90)[None]
     tensors["module.audio_branch.bn0.weight"] = torch.ones(64)
     tensors["module.logit_scale_a"] = torch.ones(())
-    convert_text_tower(tensors, folder / "roberta", folder / "made", TINY)
+    (folder / "made").mkdir()
+    convert_clap(tensors, folder / "roberta", folder / "made", TINY)
     return folder / "made"
 
 
@@ -193,6 +197,51 @@ def test_clap_from_the_whole_model_of_transformers(tmp_path: Path, clap: Path) -
     wanted, _ = load_clap_text(clap, vocabulary=TINY)(PROMPTS)
     tokens, _ = load_clap_text(tmp_path, vocabulary=TINY)(PROMPTS)
     torch.testing.assert_close(tokens, wanted)
+
+
+def laion_names(tower: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of transformers' audio tower as laion_clap has them."""
+    renamed = {
+        "audio_model.audio_encoder.": "audio_branch.", "batch_norm.": "bn0.",
+        "audio_projection.linear1.": "audio_projection.0.", "layernorm_before.": "norm1.",
+        "audio_projection.linear2.": "audio_projection.2.", "layernorm_after.": "norm2.",
+        "attention.output.dense.": "attn.proj.", "intermediate.dense.": "mlp.fc1.",
+        "output.dense.": "mlp.fc2.", "attention.self.": "attn.",
+    }  # fmt: skip
+    made: dict[str, Tensor] = {}
+    for name, tensor in tower.items():
+        for theirs, laions in renamed.items():
+            name = name.replace(theirs, laions)
+        made[name] = tensor
+    for name in [name for name in made if ".attn.query." in name]:
+        parts = [made.pop(name.replace("query", kind)) for kind in ("query", "key", "value")]
+        made[name.replace("query", "qkv")] = torch.cat(parts)
+    return made | {"audio_branch.logmel_extractor.melW": torch.ones(2, 2)}
+
+
+def test_the_audio_tower_comes_along_unless_it_has_fusion(tmp_path: Path, laion: LaionText) -> None:
+    sizes = {"patch_embeds_hidden_size": 8, "hidden_size": 64, "projection_dim": 20}
+    config = ClapAudioConfig(depths=(1, 2, 1, 1), num_attention_heads=(1, 2, 2, 4), **sizes)
+    whole = scattered(ClapAudioModelWithProjection(config))
+    tensors = dict(laion.state_dict()) | laion_names(dict(whole.state_dict()))
+    write_tokenizer(tmp_path / "roberta")
+    (tmp_path / "made").mkdir()
+    convert_clap(tensors, tmp_path / "roberta", tmp_path / "made", TINY)
+    made = load_clap_audio(tmp_path / "made")
+    ours, theirs = made.network.state_dict(), whole.state_dict()
+    assert all(torch.equal(ours[name], one) for name, one in theirs.items())
+    audio = torch.randn(1, 700_000, generator=torch.Generator().manual_seed(0))
+    first, last = made(audio[:, :480_000]), made(audio[:, -480_000:])
+    both = made(audio)
+    assert both.shape == (1, 20) and first.norm() == pytest.approx(1.0)
+    torch.testing.assert_close(both, F.normalize(first + last, dim=-1))
+    assert load_clap_text(tmp_path / "made", vocabulary=TINY).width == 20
+    tensors["audio_branch.patch_embed.fusion_model.local_att.0.bias"] = torch.ones(1)
+    (tmp_path / "fused").mkdir()
+    convert_clap(tensors, tmp_path / "roberta", tmp_path / "fused", TINY)
+    with pytest.raises(UserError, match="model of type 'clap_text_model'"):
+        load_clap_audio(tmp_path / "fused")
+    assert load_clap_text(tmp_path / "fused", vocabulary=TINY).width == 20
 
 
 def copied(source: Path, folder: Path) -> Path:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from longform.config import load_yaml, to_mapping
@@ -23,52 +22,20 @@ from longform.train.latents import LatentDataset
 from longform.train.loop import fit
 from longform.train.pack import read_part
 from longform.train.trainee import Draw
+from tests.latents_folder import RATE_HZ, SILENCE, piece_facts, write_latents, write_pairs
 from tests.tiny import CLAP, CONDITIONER, DIT, LATENT_CHANNELS, tiny_bundle
 
-RATE_HZ = 44_100 / 4096
-SILENCE = [9.0, -9.0, 9.0, -9.0]
 PIECES = {"long": (300, "train"), "short": (40, "train"), "held": (120, "validation")}
-
-
-def facts(name: str, frames: int) -> dict:
-    plan = draw_plan(style="house", seconds=frames / RATE_HZ, seed=len(name))
-    return {
-        "kind": "music",
-        "plan": plan.to_json(),
-        "tempo_bpm": plan.tempo_bpm,
-        "key": "A minor",
-        "metre": 4,
-    }
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Latents of three pieces and an effect; channel 0 counts the frames of its piece."""
-    out = tmp_path_factory.mktemp("latents")
-    generator = torch.Generator().manual_seed(0)
-    tensors, items = {}, []
-    for name, (frames, split) in {**PIECES, "hit": (20, "train")}.items():
-        latents = torch.randn(LATENT_CHANNELS, frames, generator=generator)
-        latents[0] = torch.arange(frames)
-        tensors[name] = latents.half()
-        known = {"kind": "effect"} if name == "hit" else facts(name, frames)
-        entry = {"id": name, "shard": "latents-00000.safetensors", "frames": frames}
-        entry |= {"seconds": frames / RATE_HZ, "split": split, "facts": known}
-        items.append(entry | {"captions": [f"caption one of {name}", f"{name} two"]})
-    save_file(tensors, out / "latents-00000.safetensors")
-    index = {
-        "format": 1,
-        "autoencoder": {"kind": "spectral", "config": {}, "source": "none", "sha256": "0"},
-        "sample_rate": 44_100,
-        "hop_samples": 4096,
-        "latent_channels": LATENT_CHANNELS,
-        "mean": [100.0, 0.0, 0.0, 0.0],
-        "std": [50.0, 1.0, 1.0, 1.0],
-        "silence": SILENCE,
-        "items": sorted(items, key=lambda item: item["id"]),
+    pieces = {
+        name: (frames, split, piece_facts(name, frames)) for name, (frames, split) in PIECES.items()
     }
-    (out / "index.json").write_text(json.dumps(index))
-    return out
+    hit = {"hit": (20, "train", {"kind": "effect"})}
+    return write_latents(tmp_path_factory.mktemp("latents"), pieces | hit)
 
 
 @pytest.fixture(scope="module")
@@ -315,8 +282,13 @@ def test_every_config_trains_at_toy_size(
     whole = load_yaml(DiTTraining, path)
     heads = 2 * (whole.dit.heads // whole.dit.kv_heads)
     width = CLAP.text.width
+    hears = bool(whole.conditioner.context_latents)
     conditioner = replace(
-        whole.conditioner, text_width=width, token_width=width, latent_rate_hz=RATE_HZ
+        whole.conditioner,
+        text_width=width,
+        token_width=width,
+        latent_rate_hz=RATE_HZ,
+        context_latents=LATENT_CHANNELS * hears,
     )
     dit = replace(
         whole.dit,
@@ -329,9 +301,11 @@ def test_every_config_trains_at_toy_size(
         global_width=conditioner.global_width,
         ff_width=16,
         rotary_width=4,
+        context_channels=conditioner.context_channels,
     )
     run = replace(whole.run, out=str(tmp_path / "run"), steps=1, batch=2, start_from=None)
     windows = tuple(replace(w, frames=max(1, w.frames // 64)) for w in whole.windows)
+    pairs = whole.accompany and replace(whole.accompany, latents=str(write_pairs(tmp_path)))
     toy = replace(
         whole,
         run=replace(run, compile=False, threads=1),
@@ -340,6 +314,7 @@ def test_every_config_trains_at_toy_size(
         dit=dit,
         conditioner=conditioner,
         windows=windows,
+        accompany=pairs,
     )
     assert fit(DiTTrainee(toy), toy.run).step == 1
 

@@ -1,6 +1,7 @@
 """A whole model of random weights, small enough to make in every test session."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -23,7 +24,7 @@ from longform.config import to_mapping
 from longform.dit.conditioner import Conditioner
 from longform.dit.config import ConditionerConfig, DiTConfig, GuideFeature
 from longform.dit.model import DiT
-from longform.music.guide import GUIDE_FEATURES
+from longform.music.guide import FEATURES, GUIDE_FEATURES
 
 LATENT_CHANNELS = 4
 WIDTH = 16
@@ -72,7 +73,26 @@ DIT = DiTConfig(
 )
 
 
-def tiny_bundle(folder: Path, name: str = "tiny", seed: int = 0) -> Bundle:
+HEARS = replace(
+    CONDITIONER,
+    guide_features=tuple(
+        GuideFeature(name=name, start=one.start, stop=one.stop) for name, one in FEATURES.items()
+    ),
+    context_latents=LATENT_CHANNELS,
+)
+LISTENER = replace(
+    DIT, guide_channels=HEARS.guide_channels, context_channels=HEARS.context_channels
+)
+"""A denoiser that follows a melody and answers a recording, and its conditioner, `HEARS`."""
+
+
+def tiny_bundle(
+    folder: Path,
+    name: str = "tiny",
+    seed: int = 0,
+    dit: DiTConfig = DIT,
+    conditioner: ConditionerConfig = CONDITIONER,
+) -> Bundle:
     """Write the bundle to `folder`, which must not exist; the same weights for the same seed."""
     torch.manual_seed(seed)
     autoencoder = build("spectral", AUTOENCODER)
@@ -85,17 +105,24 @@ def tiny_bundle(folder: Path, name: str = "tiny", seed: int = 0) -> Bundle:
             description="random weights, for tests",
             autoencoder=AutoencoderPart(kind="spectral", config=AUTOENCODER),
             clap=NetworkPart(config=to_mapping(CLAP)),
-            dit=NetworkPart(config=to_mapping(DIT)),
-            conditioner=NetworkPart(config=to_mapping(CONDITIONER)),
+            dit=NetworkPart(config=to_mapping(dit)),
+            conditioner=NetworkPart(config=to_mapping(conditioner)),
             defaults=Defaults(steps=2, guidance=2.0, seconds=2.0),
             card={"data": "none"},
         ),
         autoencoder=quietened(autoencoder).state_dict(),
         clap=Clap(CLAP).state_dict(),
-        dit=DiT(DIT).state_dict(),
-        conditioner=Conditioner(CONDITIONER).state_dict(),
+        dit=heard(DiT(dit)).state_dict(),
+        conditioner=Conditioner(conditioner).state_dict(),
         tokenizer=Path(longform.clap.__path__[0]) / "tokenizer.json",
     )
+
+
+def heard(dit: DiT) -> DiT:
+    """A context starts at zero; let it be heard."""
+    if dit.config.context_channels:
+        nn.init.normal_(dit.to_context_embed.weight, std=0.5)
+    return dit
 
 
 def quietened(autoencoder: nn.Module) -> nn.Module:

@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 
 from longform.errors import UserError
-from longform.music.plan import Plan
+from longform.music.plan import FAMILIES, Plan
 from longform.music.styles import STYLES
 from longform.progress import OnProgress, Progress, quiet
 from longform.train.songbook.captions import captions
@@ -31,6 +31,7 @@ FORMAT = 1
 SAMPLE_RATE = 44100
 CAPTIONS = 8
 LENGTHS_SECONDS = ((20.0, 60.0, 0.35), (60.0, 180.0, 0.35), (180.0, 285.0, 0.30))
+SHORTEST_SECONDS, LONGEST_SECONDS = LENGTHS_SECONDS[0][0], LENGTHS_SECONDS[-1][1]
 SOURCES = (
     {
         "name": "longform songbook",
@@ -66,13 +67,14 @@ def build(
     jobs: int | None = None,
     stems: bool = True,
     effects_share: float = 0.06,
+    longest_seconds: float = LONGEST_SECONDS,
     on_progress: OnProgress = quiet,
 ) -> Path:
     """Build (or finish) a corpus of `hours` in folder `out`; returns its index file.
 
     Items that are already there are kept; half-written ones are made again. `effects_share` is the
-    share of the hours that sound effects get. `jobs` is the number of processes, all cores when
-    not given.
+    share of the hours that sound effects get; `longest_seconds` bounds the pieces, of which there
+    are the more. `jobs` is the number of processes, all cores when not given.
 
     Raises:
         UserError: a value out of range; FluidSynth or its soundfont is missing.
@@ -83,6 +85,10 @@ def build(
         raise UserError(f"effects share is {effects_share}: give 0 to 1")
     if seed < 0:
         raise UserError(f"seed is {seed}: give 0 or more")
+    if not SHORTEST_SECONDS <= longest_seconds <= LONGEST_SECONDS:
+        raise UserError(
+            f"longest is {longest_seconds:g} s: give {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g}"
+        )
     jobs = jobs if jobs is not None else os.cpu_count() or 1
     if jobs < 1:
         raise UserError(f"jobs is {jobs}: give 1 or more")
@@ -90,7 +96,7 @@ def build(
     (folder / "stems").mkdir(parents=True, exist_ok=True) if stems else folder.mkdir(
         parents=True, exist_ok=True
     )
-    specs = list(item_specs(hours, seed, effects_share))
+    specs = list(item_specs(hours, seed, effects_share, longest_seconds))
     missing = [spec for spec in specs if not _finished(folder, spec, stems)]
     done = len(specs) - len(missing)
     on_progress(Progress("corpus", done, len(specs)))
@@ -100,8 +106,14 @@ def build(
     return _write_index(folder, specs, seed)
 
 
-def item_specs(hours: float, seed: int, effects_share: float = 0.06) -> Iterator[ItemSpec]:
+def item_specs(
+    hours: float,
+    seed: int,
+    effects_share: float = 0.06,
+    longest_seconds: float = LONGEST_SECONDS,
+) -> Iterator[ItemSpec]:
     """The items of a corpus in order, styles and kinds of effect dealt evenly."""
+    squeeze = (longest_seconds - SHORTEST_SECONDS) / (LONGEST_SECONDS - SHORTEST_SECONDS)
     total, effects_seconds, counts = 0.0, 0.0, {"music": 0, "effect": 0}
     index = 0
     while total < hours * 3600:
@@ -116,7 +128,8 @@ def item_specs(hours: float, seed: int, effects_share: float = 0.06) -> Iterator
             low, high, _ = LENGTHS_SECONDS[
                 int(rng.choice(len(LENGTHS_SECONDS), p=[row[2] for row in LENGTHS_SECONDS]))
             ]
-            seconds = round(float(rng.uniform(low, high)), 1)
+            longer = float(rng.uniform(low, high)) - SHORTEST_SECONDS
+            seconds = round(SHORTEST_SECONDS + squeeze * longer, 1)
         counts[kind] += 1
         total += seconds
         identity = f"{kind[0]}{seed:04d}-{index:06d}"
@@ -185,6 +198,11 @@ def _piece_facts(plan: Plan, score: Score) -> dict[str, Any]:
         "style": plan.style,
         "moods": list(plan.moods),
         "instruments": instruments_of(score.tracks),
+        "stem_instruments": {
+            family: instruments_of([track for track in score.tracks if track.family == family])
+            for family in FAMILIES
+            if any(track.family == family for track in score.tracks)
+        },
         "tempo_bpm": plan.tempo_bpm,
         "key": str(plan.key),
         "metre": plan.metre,

@@ -42,6 +42,8 @@ class Item:
     split: str
     facts: dict[str, Any]
     """The side-car as it is, with "split" and "kind" filled in."""
+    parts: tuple[Path, ...] = ()
+    """Stems of equal length that add up to it, where it is not the audio at `path` itself."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The denoiser in training: random windows of latents, told what is known about them."""
 
-import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +17,30 @@ from longform.clap.config import ClapConfig
 from longform.config import from_mapping, load_yaml, to_mapping
 from longform.dit import flow
 from longform.dit.conditioner import Conditioner, Prompts
+from longform.dit.config import ConditionerConfig
 from longform.dit.denoiser import Denoiser
+from longform.dit.grow import grown
 from longform.dit.model import DiT
-from longform.errors import UserError
-from longform.music.guide import guide
-from longform.music.plan import Plan
-from longform.music.theory import Key
 from longform.train.coder import fingerprint
-from longform.train.dit_config import DiTTraining, Window
+from longform.train.dit_config import DiTTraining
 from longform.train.evaluate.online import listen_to, load_decoder
 from longform.train.latents import LatentDataset, LatentItem
 from longform.train.loop import fit
 from longform.train.pack import read_part
+from longform.train.pairs import load_pairs
 from longform.train.state import State
 from longform.train.text_store import open_store
 from longform.train.trainee import Batch, Draw, Part, Trainee
+from longform.train.windows import (
+    ASKED_SHARE,
+    Windows,
+    dropped,
+    joined,
+    pick_caption,
+    pick_window,
+    prompts_of,
+    visits,
+)
 
 VALIDATION_TIMES = 8
 TAIL_SHARE = 8
@@ -45,6 +54,8 @@ class DiTTrainee(Trainee):
         self.config = config
         self.latents = LatentDataset(config.latents, "train")
         self.held_out = validation_latents(config.latents, config.validation_items)
+        mixes = config.accompany and config.accompany.latents
+        self.pairs, self.held_out_pairs = load_pairs(mixes, self.latents)
         self.clap = load_clap(config.clap)
         config.check(self.latents, self.clap.token_width)
         if config.run.evaluate is not None:  # a wrong one is better found before the first step
@@ -56,13 +67,14 @@ class DiTTrainee(Trainee):
         dit.transformer.checkpointing = config.gradient_checkpointing
         self.networks = {"dit": Denoiser(dit, Conditioner(config.conditioner))}
         self.visits = visits(self.latents, config.windows[0].frames)
-        self._plans: dict[str, Plan | None] = {}
+        self.windows = Windows(config.conditioner)
 
     def prepare(self, device: torch.device) -> None:
         """Compute the text features; one process does it, the others wait and then read them."""
         tokenizer = Tokenizer.load(max_tokens=self.clap.config.text.max_tokens)
-        datasets = [self.latents] + ([self.held_out] if self.held_out else [])
-        captions = [text for data in datasets for item in data.items for text in item.captions]
+        datasets = (self.latents, self.held_out, self.pairs, self.held_out_pairs)
+        items = [item for data in datasets if data is not None for item in data.items]
+        captions = [text for item in items for text in item.captions]
         path = Path(self.config.run.out) / "text.safetensors"
         with PartialState().main_process_first():
             self.text = open_store(
@@ -81,11 +93,17 @@ class DiTTrainee(Trainee):
         window = pick_window(config.windows, Draw(draw.seed, draw.step).rng("window"))
         size = max(1, config.run.batch * config.windows[0].frames // window.frames)
         numbers = self.visits[draw.indices(len(self.visits), size)]
-        starts = [self._start(self.latents.items[n], window.frames, rng) for n in numbers]
-        batch = self._batch(self.latents, numbers, starts, window.frames)
-        captions = [pick_caption(self.latents.items[n], rng, config.dropout.text) for n in numbers]
+        answers = self._answers(draw.rng("pairs"), size) if window == config.windows[0] else None
+        batches, items = [], []
+        if answers is not None:
+            batches, items, numbers = [answers[0]], answers[1], numbers[len(answers[1]) :]
+        if len(numbers):
+            starts = [self._start(self.latents.items[n], window.frames, rng) for n in numbers]
+            batches.append(self.windows.batch(self.latents, numbers, starts, window.frames))
+            items += [self.latents.items[n] for n in numbers]
+        captions = [pick_caption(item, rng, config.dropout.text) for item in items]
         text, mask = self.text.batch(captions)
-        return self._dropped(batch, rng) | {"text": text, "text_mask": mask}
+        return dropped(joined(batches), config.dropout, rng) | {"text": text, "text_mask": mask}
 
     def losses(
         self,
@@ -99,31 +117,33 @@ class DiTTrainee(Trainee):
         time = flow.draw_times(len(clean), generator, self.config.logit_normal_share)
         time = time.to(clean.device)
         predicted = networks[phase](
-            flow.noised(clean, noise, time, objective), time, prompts_of(batch), batch["drop"]
+            flow.noised(clean, noise, time, objective), time, self._told(batch), batch["drop"]
         )
         return {"loss": flow.loss(predicted, clean, noise, time, objective).mean()}
 
     @torch.no_grad()
     def validate(self, networks: Mapping[str, nn.Module], step: int) -> dict[str, float]:
-        """Mean loss at fixed times and noise: everything told, and without the guide."""
-        if self.held_out is None:
-            return {}
-        told, free = [], []
-        count, frames = len(self.held_out), self.config.windows[0].frames
-        for first in range(0, count, self.config.run.batch):
-            numbers = np.arange(first, min(first + self.config.run.batch, count))
-            items = [self.held_out.items[n] for n in numbers]
-            middle = [max(0, (item.frames - frames) // 2) for item in items]
-            batch = self._batch(self.held_out, numbers, middle, frames)
-            text, mask = self.text.batch([next(iter(item.captions), None) for item in items])
-            batch |= {"text": text, "text_mask": mask}
-            told.append(self._held_out_loss(networks["dit"], batch, numbers))
-            batch["guide_mask"] = torch.zeros_like(batch["guide_mask"])
-            free.append(self._held_out_loss(networks["dit"], batch, numbers))
-        return {
-            "loss": float(torch.cat(told).mean()),
-            "loss_without_guide": float(torch.cat(free).mean()),
-        }
+        """Mean losses at fixed times and noise on pieces, with and without their guide, and on
+        stems that are asked for in words, with and without the mix that they answer."""
+        figures = {}
+        frames = self.config.windows[0].frames
+        if (data := self.held_out) is not None:
+            starts = [max(0, (item.frames - frames) // 2) for item in data.items]
+            figures = self._held_out_losses(
+                networks["dit"], data, starts, "", self.windows.batch, "guide_mask"
+            )
+        if (pairs := self.held_out_pairs) is not None:
+            starts = [pairs.start(n, frames, np.random.default_rng(n)) for n in range(len(pairs))]
+
+            def asked(*window: Any) -> dict[str, Any]:
+                batch = self.windows.answers(pairs, *window[1:])
+                rows = torch.ones(len(batch["ids"]), dtype=torch.bool)
+                return batch | {"guide_mask": self.windows.only_asked(batch["guide_mask"], rows)}
+
+            figures |= self._held_out_losses(
+                networks["dit"], pairs, starts, "accompany_", asked, "context_mask"
+            )
+        return figures
 
     def evaluate(self, weights: Mapping[str, Mapping[str, Tensor]]) -> dict[str, float]:
         """Sampled as a user would, in a fresh, uncompiled copy."""
@@ -141,10 +161,70 @@ class DiTTrainee(Trainee):
             ),
         }
 
+    def grown(
+        self, name: str, tensors: dict[str, Tensor], facts: Mapping[str, Any]
+    ) -> tuple[dict[str, Tensor], list[str]]:
+        """A denoiser that hears less, as one of this configuration; what is new starts at zero."""
+        before = from_mapping(ConditionerConfig, facts["parts"]["conditioner"]["config"])
+        own = {key.removeprefix("dit."): t for key, t in tensors.items() if key.startswith("dit.")}
+        found, new = grown(own, before, self.config.dit, self.config.conditioner)
+        return tensors | {f"dit.{key}": tensor for key, tensor in found.items()}, new
+
+    def _answers(
+        self, rng: np.random.Generator, size: int
+    ) -> tuple[dict[str, Any], list[LatentItem]] | None:
+        """Those of the `size` items of a step that answer a mix, if there are any."""
+        if self.pairs is None or self.config.accompany is None:
+            return None
+        count = int(rng.binomial(size, self.config.accompany.share))
+        if count == 0:
+            return None
+        frames = self.config.windows[0].frames
+        numbers = rng.integers(len(self.pairs), size=count)
+        starts = [self.pairs.start(int(number), frames, rng) for number in numbers]
+        batch = self.windows.answers(self.pairs, numbers, starts, frames)
+        asked = torch.from_numpy(rng.random(count) < ASKED_SHARE)
+        batch["guide_mask"] = self.windows.only_asked(batch["guide_mask"], asked)
+        return batch, [self.pairs.items[number] for number in numbers]
+
+    def _told(self, batch: Batch) -> Prompts:
+        """What the conditioner takes, a context standardised like the latents."""
+        told = prompts_of(batch)
+        if told.context is None:
+            return told
+        return replace(told, context=self._standardise(told.context.mT).mT)
+
     def _standardise(self, latents: Tensor) -> Tensor:
         denoiser = self.networks["dit"]
         assert isinstance(denoiser, Denoiser)
         return denoiser.dit.standardise(latents)
+
+    def _held_out_losses(
+        self,
+        network: nn.Module,
+        data: LatentDataset,
+        starts: Sequence[int],
+        prefix: str,
+        make: Callable[..., dict[str, Any]],
+        without: str,
+    ) -> dict[str, float]:
+        """Mean loss of what `make` says of the windows at `starts`, and that without one part."""
+        told, free = [], []
+        for first in range(0, len(data), self.config.run.batch):
+            numbers = np.arange(first, min(first + self.config.run.batch, len(data)))
+            items = [data.items[n] for n in numbers]
+            chosen = [starts[n] for n in numbers]
+            batch = make(data, numbers, chosen, self.config.windows[0].frames)
+            text, mask = self.text.batch([next(iter(item.captions), None) for item in items])
+            batch |= {"text": text, "text_mask": mask}
+            told.append(self._held_out_loss(network, batch, numbers))
+            batch[without] = torch.zeros_like(batch[without])
+            free.append(self._held_out_loss(network, batch, numbers))
+        part = without.removesuffix("_mask")
+        return {
+            f"{prefix}loss": float(torch.cat(told).mean()),
+            f"{prefix}loss_without_{part}": float(torch.cat(free).mean()),
+        }
 
     def _held_out_loss(self, network: nn.Module, batch: Batch, numbers: np.ndarray) -> Tensor:
         device = next(network.parameters()).device
@@ -155,7 +235,7 @@ class DiTTrainee(Trainee):
         ]
         time = torch.tensor([(n % VALIDATION_TIMES + 0.5) / VALIDATION_TIMES for n in numbers])
         mixed, time = torch.stack(noise).to(device), time.float().to(device)
-        predicted = network(flow.noised(clean, mixed, time, objective), time, prompts_of(batch))
+        predicted = network(flow.noised(clean, mixed, time, objective), time, self._told(batch))
         return flow.loss(predicted, clean, mixed, time, objective).cpu()
 
     def _start(self, item: LatentItem, frames: int, rng: np.random.Generator) -> int:
@@ -163,58 +243,6 @@ class DiTTrainee(Trainee):
         if item.frames <= frames or rng.random() < self.config.start_share:
             return 0
         return int(rng.integers(item.frames - frames + frames // TAIL_SHARE + 1))
-
-    def _batch(
-        self, data: LatentDataset, numbers: np.ndarray, starts: Sequence[int], frames: int
-    ) -> dict[str, Any]:
-        """Everything that is known about these windows, nothing dropped, without the text."""
-        items = [data.items[n] for n in numbers]
-        rate_hz = data.latent_rate_hz
-        latents = [data.window(int(n), s, frames) for n, s in zip(numbers, starts, strict=True)]
-        names = self.config.conditioner.guide_features
-        plans = [self._plan(item) if names else None for item in items]
-        guides = np.zeros(
-            (len(items), frames, self.config.conditioner.feature_channels), np.float32
-        )
-        for row, (plan, start) in enumerate(zip(plans, starts, strict=True)):
-            if plan is not None:
-                guides[row] = guide(plan, frames, rate_hz, start / rate_hz)
-        given = torch.tensor([plan is not None for plan in plans])
-        return {
-            "ids": [item.id for item in items],
-            "latents": torch.stack(latents),
-            "seconds_start": torch.tensor([float(int(start / rate_hz)) for start in starts]),
-            "seconds_total": torch.tensor([float(math.ceil(item.seconds)) for item in items]),
-            "tempo_bpm": torch.tensor([_number(item, "tempo_bpm", math.nan) for item in items]),
-            "key": torch.tensor([_key(item) for item in items]),
-            "metre": torch.tensor([int(_number(item, "metre", -1)) for item in items]),
-            "guide": torch.from_numpy(guides),
-            "guide_mask": given[:, None].repeat(1, len(names)),
-        }
-
-    def _dropped(self, batch: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-        """The batch with some of what is known taken away, and `drop` for the null branch."""
-        rates, count = self.config.dropout, len(batch["latents"])
-        features = batch["guide_mask"].shape[1]
-        drop = rng.random(count) < rates.condition
-        keep = rng.random(count) >= np.where(drop, 0.5, rates.guide)
-        rate = rng.random((count, 1)) * (rng.random((count, 1)) < rates.guide_features)
-        given = keep[:, None] & (rng.random((count, features)) >= rate)
-        absent = torch.from_numpy(rng.random((3, count)) < rates.control)
-        return batch | {
-            "drop": torch.from_numpy(drop),
-            "guide_mask": batch["guide_mask"] & torch.from_numpy(given),
-            "tempo_bpm": batch["tempo_bpm"].masked_fill(absent[0], math.nan),
-            "key": batch["key"].masked_fill(absent[1], -1),
-            "metre": batch["metre"].masked_fill(absent[2], -1),
-        }
-
-    def _plan(self, item: LatentItem) -> Plan | None:
-        """The plan that a composed piece came with; recordings and effects have none."""
-        if item.id not in self._plans:
-            text = item.facts.get("plan")
-            self._plans[item.id] = None if text is None else Plan.from_json(text)
-        return self._plans[item.id]
 
 
 def latent_scale(std: Tensor, whitening: float) -> Tensor:
@@ -225,41 +253,6 @@ def latent_scale(std: Tensor, whitening: float) -> Tensor:
     """
     scale = std.clamp(min=1e-6) ** -whitening
     return scale / (std * scale).square().mean().sqrt()
-
-
-def prompts_of(batch: Batch) -> Prompts:
-    """The wishes in a batch, as the conditioner takes them."""
-    return Prompts(
-        text=batch["text"],
-        text_mask=batch["text_mask"],
-        seconds_start=batch["seconds_start"],
-        seconds_total=batch["seconds_total"],
-        frames=batch["latents"].shape[-1],
-        tempo_bpm=batch["tempo_bpm"],
-        key=batch["key"],
-        metre=batch["metre"],
-        guide=batch["guide"],
-        guide_mask=batch["guide_mask"],
-    )
-
-
-def visits(latents: LatentDataset, frames: int) -> np.ndarray:
-    """Item numbers of one epoch: each item once for every window length that it spans."""
-    spans = [max(1, round(item.frames / frames)) for item in latents.items]
-    return np.repeat(np.arange(len(spans)), spans)
-
-
-def pick_window(windows: Sequence[Window], rng: np.random.Generator) -> Window:
-    """The window of one step, the same on every rank."""
-    shares = np.array([window.share for window in windows])
-    return windows[int(rng.choice(len(windows), p=shares / shares.sum()))]
-
-
-def pick_caption(item: LatentItem, rng: np.random.Generator, absent: float) -> str | None:
-    """One caption of the item at random; None with probability `absent` or where there is none."""
-    dropped = rng.random() < absent
-    number = int(rng.integers(max(1, len(item.captions))))
-    return None if dropped or not item.captions else item.captions[number]
 
 
 def load_clap(model: str | Path) -> Clap:
@@ -289,21 +282,3 @@ def train(config_path: str | Path, overrides: Sequence[str] = ()) -> State:
     """Train the denoiser as the YAML file says, each override a `dotted.key=value`."""
     config = load_yaml(DiTTraining, config_path, overrides)
     return fit(DiTTrainee(config), config.run)
-
-
-def _number(item: LatentItem, name: str, absent: float) -> float:
-    value = item.facts.get(name)
-    if value is None:
-        return absent
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise UserError(f"item {item.id!r}: {name} is {value!r}, which is no number")
-    return float(value)
-
-
-def _key(item: LatentItem) -> int:
-    """Number of the key: tonic, plus 12 for minor; -1 where it is not known."""
-    text = item.facts.get("key")
-    if text is None:
-        return -1
-    key = Key.parse(str(text))
-    return key.tonic + 12 * (key.mode == "minor")

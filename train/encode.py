@@ -8,9 +8,11 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -24,7 +26,7 @@ from longform.errors import UserError
 from longform.files import atomic
 from longform.progress import OnProgress, Progress, quiet
 from longform.train.coder import Source, load_autoencoder
-from longform.train.dataset import Item, survey
+from longform.train.dataset import Item, Rejected, survey
 from longform.train.latents import FORMAT, INDEX, MAX_INDEX_BYTES, LatentDataset, LatentItem
 from longform.train.trainee import Draw
 
@@ -32,6 +34,8 @@ SHARD_BYTES = 256 << 20
 WINDOW_SECONDS = 30.0
 
 Say = Callable[[str], None]
+Find = Callable[[str | Path], tuple[list[Item], list[Rejected]]]
+"""What is in a folder of audio, and what of it cannot be used."""
 
 
 def main(
@@ -40,12 +44,23 @@ def main(
     out: str | Path,
     *,
     sample: bool = False,
+    pairs: int = 0,
+    seed: int = 0,
     on_progress: OnProgress = quiet,
 ) -> None:
-    """Encode `folder` with the autoencoder of a run folder, checkpoint or bundle into `out`."""
+    """Encode `folder` with the autoencoder of a run folder, checkpoint or bundle into `out`.
+
+    With `pairs`, what is encoded are so many pairs of a mix and a stem that fits it, drawn by
+    `seed` from the stems of each piece; see `longform.train.pairs`.
+    """
+    from longform.train.pairs import survey_pairs
+
     network, source = load_autoencoder(model)
     device = pick_device()
-    encode_corpus(network.to(device), source, folder, out, sample=sample, on_progress=on_progress)
+    find = partial(survey_pairs, count=pairs, seed=seed) if pairs else survey
+    encode_corpus(
+        network.to(device), source, folder, out, sample=sample, find=find, on_progress=on_progress
+    )
 
 
 def encode_corpus(
@@ -57,10 +72,11 @@ def encode_corpus(
     window_seconds: float = WINDOW_SECONDS,
     shard_bytes: int = SHARD_BYTES,
     sample: bool = False,
+    find: Find = survey,
     on_progress: OnProgress = quiet,
     say: Say | None = None,
 ) -> LatentDataset:
-    """Encode every usable item of `folder`: the posterior mean, or a sample seeded by its id.
+    """Encode every item that `find` has in `folder`: posterior mean, or sample seeded by its id.
 
     Shards that are finished are kept, so an interrupted call goes on; the result does not depend on
     interruptions. What cannot be read is left out, told to `say` and listed in the index.
@@ -69,7 +85,7 @@ def encode_corpus(
         UserError: nothing usable in `folder`; `out` holds latents of another network or setting.
     """
     out = Path(out)
-    items, rejected = survey(folder)
+    items, rejected = find(folder)
     if not items:
         raise UserError(f"data folder {str(folder)!r} holds no usable audio")
     out.mkdir(parents=True, exist_ok=True)
@@ -128,7 +144,9 @@ def _groups(items: list[Item], autoencoder: Autoencoder, limit: int) -> list[lis
 
 def _sources(group: list[Item]) -> dict[str, list[Any]]:
     """What a shard was made from: it is made anew when this changes."""
-    return {item.id: [item.path.stat().st_size, item.split] for item in group}
+    paths = {item.id: item.parts or (item.path,) for item in group}
+    sizes = {key: [path.stat().st_size for path in each] for key, each in paths.items()}
+    return {item.id: [*sizes[item.id], item.split] for item in group}
 
 
 def _finished(job: _Job, name: str, group: list[Item]) -> dict[str, Any] | None:
@@ -187,8 +205,7 @@ def _encode_item(job: _Job, item: Item) -> Tensor:
         UserError: the audio cannot be read, or a latent does not fit into 16 bits.
     """
     network = job.autoencoder
-    wave = audio.read(item.path, sample_rate=network.sample_rate, channels=network.channels)
-    samples = torch.from_numpy(wave.samples)[None].to(job.device)
+    samples = torch.from_numpy(_samples(network, item))[None].to(job.device)
     posterior = encode_windowed(network, samples, _window_frames(job))
     latents = posterior.mean
     if job.sample:
@@ -198,6 +215,20 @@ def _encode_item(job: _Job, item: Item) -> Tensor:
     if not torch.isfinite(half).all():
         raise UserError(f"{item.path}: a latent is not finite in 16 bits")
     return half
+
+
+def _samples(network: Autoencoder, item: Item) -> np.ndarray:
+    """Audio (channels, t) of an item, its parts added up."""
+    added = np.zeros((network.channels, 0), np.float32)
+    for path in item.parts or [item.path]:
+        wave = audio.read(path, sample_rate=network.sample_rate, channels=network.channels)
+        if not added.shape[1]:
+            added = wave.samples.copy()
+        elif added.shape == wave.samples.shape:
+            added += wave.samples
+        else:
+            raise UserError(f"{path}: differs in length from the stems beside it")
+    return added
 
 
 def _window_frames(job: _Job) -> int:

@@ -73,7 +73,7 @@ def start(trainee: Trainee, run: RunConfig, accelerator: Accelerator, stack: Exi
         found = [run_folder.claim(run, state.facts["config"])]
     if accelerator.num_processes > 1:
         broadcast_object_list(found)
-    notes = _load(state, run, found[0])
+    notes = _load(state, trainee, run, found[0])
     log, evaluations = None, None
     if accelerator.is_main_process:
         log = RunLog(Path(run.out) / "log.jsonl", state.step, run.steps)
@@ -95,7 +95,7 @@ def start(trainee: Trainee, run: RunConfig, accelerator: Accelerator, stack: Exi
     return Job(trainee, run, accelerator, state, prepared, trainable, log, evaluations)
 
 
-def _load(state: State, run: RunConfig, checkpoint: Path | None) -> list[str]:
+def _load(state: State, trainee: Trainee, run: RunConfig, checkpoint: Path | None) -> list[str]:
     if checkpoint is not None:
         shards = state.load(checkpoint)["shards"]
         notes = [f"resumed at step {state.step} from {checkpoint}"]
@@ -107,6 +107,6 @@ def _load(state: State, run: RunConfig, checkpoint: Path | None) -> list[str]:
         return notes
     if run.start_from is not None:
         source = checkpoints.resolve(run.start_from, lambda text: print(text, file=sys.stderr))
-        state.start_from(source)
-        return [f"weights from {source}"]
+        added = state.start_from(source, trainee.grown)
+        return [f"weights from {source}" + (f"; new, at zero: {', '.join(added)}" * bool(added))]
     return []

@@ -87,7 +87,10 @@ class LatentDataset:
 
     def window(self, index: int, start_frame: int, frames: int) -> Tensor:
         """Latents (d, frames) float32 of one item from `start_frame`, silence after its end."""
-        item = self.items[index]
+        return self.read(self.items[index], start_frame, frames)
+
+    def read(self, item: LatentItem, start_frame: int, frames: int) -> Tensor:
+        """`window` of an item of this folder."""
         stop = min(start_frame + frames, item.frames)
         latents = self.silence[:, None].repeat(1, frames)
         if stop > start_frame:

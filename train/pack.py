@@ -1,4 +1,4 @@
-"""From three training runs to one bundle: the averaged weights of their newest checkpoints."""
+"""From training runs to one bundle: the averaged weights of their newest checkpoints."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,11 +50,15 @@ def pack(
     autoencoder: str | Path,
     clap: str | Path,
     dit: str | Path,
+    planner: str | Path | None = None,
     about: str | Path | None = None,
+    eight_bit: bool = False,
     overwrite: bool = False,
     say: checkpoints.Say = print,
 ) -> Bundle:
     """Write the bundle `out`; each run is a run folder (its newest checkpoint) or a checkpoint.
+
+    A planner must have been trained with the text tower of `clap`.
 
     Raises:
         UserError: a run without a whole checkpoint or without the part; see also `write_bundle`.
@@ -64,10 +68,12 @@ def pack(
     towers = read_part(clap, "clap", say)
     denoiser = read_part(dit, "dit", say)
     conditioner = read_part(dit, "conditioner", say)
+    writer = None if planner is None else read_part(planner, "planner", say)
     trained_as = from_mapping(DiTConfig, denoiser.config, f"{denoiser.source}: dit")
     if coder.kind is None:
         raise UserError(f"{coder.source}: does not say which kind of autoencoder it is")
     sources = {"autoencoder": coder.source, "clap": towers.source, "dit": denoiser.source}
+    sources |= {} if writer is None else {"planner": writer.source}
     manifest = Manifest(
         format=FORMAT,
         name=name,
@@ -77,6 +83,7 @@ def pack(
         clap=NetworkPart(config=towers.config),
         dit=NetworkPart(config=denoiser.config),
         conditioner=NetworkPart(config=conditioner.config),
+        planner=None if writer is None else NetworkPart(config=writer.config),
         defaults=label.defaults or Defaults.of(trained_as.objective),
         card={**label.card, "checkpoints": sources},
     )
@@ -89,7 +96,9 @@ def pack(
         clap=towers.tensors,
         dit=denoiser.tensors,
         conditioner=conditioner.tensors,
+        planner=None if writer is None else writer.tensors,
         tokenizer=Path(longform.clap.__path__[0]) / TOKENIZER,
+        eight_bit=eight_bit,
         overwrite=overwrite,
     )
 

@@ -1,5 +1,6 @@
 """Everything a run needs to go on exactly where it stopped."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from longform.train.config import RunConfig
 from longform.train.ema import Ema
 from longform.train.optim import adamw, load_optimiser_tensors, optimiser_tensors
 from longform.train.trainee import Trainee
+
+Grown = Callable[[str, dict[str, Tensor], dict[str, Any]], tuple[dict[str, Tensor], list[str]]]
+"""`Trainee.grown`."""
 
 
 @dataclass
@@ -63,18 +67,26 @@ class State:
         self.step, self.seconds = facts["step"], facts["seconds"]
         return facts
 
-    def start_from(self, checkpoint: Path) -> None:
+    def start_from(self, checkpoint: Path, grown: Grown) -> list[str]:
         """Begin with another run's weights (averaged where it has them): not its optimiser or step.
+
+        Returns:
+            What `grown` had to add to them.
 
         Raises:
             UserError: the checkpoint lacks one of the networks, or one has another shape.
         """
         networks = _split(checkpoints.read(checkpoint, "networks"))
         networks |= _split(checkpoints.read(checkpoint, "ema"))
+        facts, added = checkpoints.read_facts(checkpoint), []
         for name, network in self.networks.items():
+            if name in networks:
+                networks[name], new = grown(name, networks[name], facts)
+                added += new
             load_into(network, networks.get(name, {}), f"start_from {checkpoint}: {name}")
         for name, ema in self.averages.items():
             ema.load(networks[name])
+        return added
 
 
 def build(trainee: Trainee, run: RunConfig) -> State:

@@ -145,6 +145,19 @@ class Trainee(ABC):
         """
         raise UserError("run.evaluate: only the denoiser can be evaluated while it trains")
 
+    def grown(
+        self, name: str, tensors: dict[str, Tensor], facts: Mapping[str, Any]
+    ) -> tuple[dict[str, Tensor], list[str]]:
+        """Weights of network `name` of the run that this one starts from, as this one needs them.
+
+        Args:
+            facts: what the checkpoint says, its parts with their configs among it
+
+        Returns:
+            The weights and the names of what had to be added to them; all else must fit as it is.
+        """
+        return tensors, []
+
     @abstractmethod
     def parts(self) -> dict[str, Part]:
         """What goes into a bundle, by part name: autoencoder, clap, dit, conditioner."""

@@ -46,6 +46,10 @@ class Clap(nn.Module):
         """Ids and bool mask (b, n) -> the next-to-last hidden layer (b, n, w), 0 on padding."""
         return self.text.tokens(ids, mask)
 
+    def embed_tokens(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """What `text_tokens` gave, (b, n, w), and the mask -> (b, e) of unit norm."""
+        return F.normalize(self.text.pooled(tokens, mask).float(), dim=-1)
+
     def mel(self, audio: Tensor) -> Tensor:
         """Audio (b, c, t) at the tower's sample rate -> log-mel spectrogram (b, bands, frames)."""
         return self.audio.log_mel(audio)

@@ -40,8 +40,12 @@ class TextTower(nn.Module):
             x = block(x, mask)
         return x * mask[..., None]
 
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """(b, n) ids and mask -> (b, e), not yet normalised."""
-        x = self.norm(self.blocks[-1](self.tokens(ids, mask), mask))
+    def pooled(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """The last block and the mean over what `tokens` gives: (b, n, w) -> (b, e)."""
+        x = self.norm(self.blocks[-1](tokens, mask))
         weights = mask[..., None].to(x.dtype)
         return self.project((x * weights).sum(dim=1) / weights.sum(dim=1))
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """(b, n) ids and mask -> (b, e), not yet normalised."""
+        return self.pooled(self.tokens(ids, mask), mask)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from longform.bundle import MANIFEST
-from longform.checkpoint import read_json
+from longform.checkpoint import load_tensors, read_json
 from longform.config import from_mapping, to_mapping
 from longform.dit import keys
 from longform.dit.config import DiTConfig
@@ -20,7 +20,6 @@ from longform.hub.diffusers_write import write_diffusers
 from longform.hub.layouts import (
     BUNDLE_FILES,
     CONFIG,
-    PICKLES,
     TEXT,
     WEIGHTS,
     Checkpoint,
@@ -31,10 +30,12 @@ from longform.hub.layouts import (
 from longform.hub.model import Model
 from longform.hub.pickles import unpickled
 from longform.hub.report import check_complete
+from longform.hub.safe import PICKLES
 from longform.hub.tensors import Pair, Stored, TensorReader
 from longform.hub.writing import Planned, copy_texts, new_folder, stream_tensors, write_json
+from longform.text.laion import convert_clap
 
-Target = Literal["bundle", "diffusers", "toolkit"]
+Target = Literal["bundle", "diffusers", "toolkit", "clap"]
 TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
@@ -62,6 +63,9 @@ def convert(
 ) -> Converted:
     """Write the model in `source` to the new folder `out`, in the layout `to`.
 
+    "clap" is apart: a checkpoint of laion_clap becomes the folder of a text encoder, with the
+    tokenizer of roberta-base in `text_encoder`.
+
     Tensors keep every bit and their data type. Pickled files (.ckpt, .pt) are read here alone, and
     only their plain tensors. Nothing is ever overwritten, and `out` is there whole or not at all.
 
@@ -77,6 +81,8 @@ def convert(
     source, out = Path(source), Path(out)
     if to not in get_args(Target):
         raise UserError(f"layout {to!r} is unknown; choose {', '.join(get_args(Target))}")
+    if to == "clap":
+        return _convert_clap(source, out, text_encoder)
     with new_folder(out) as folder:
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
             model = _opened(source, Path(scratch), config, name or out.name)
@@ -98,6 +104,26 @@ def convert(
         tensors=len(carried.first),
         nbytes=sum(path.stat().st_size for path in out.rglob("*.safetensors")),
         notes=(*model.checkpoint.notes, *warnings, *_text_notes(model, texts, to)),
+    )
+
+
+def _convert_clap(source: Path, out: Path, tokenizer: str | Path | None) -> Converted:
+    if tokenizer is None:
+        raise UserError(
+            f"{source}: a CLAP needs the tokenizer of roberta-base; name its folder with "
+            "--text-encoder"
+        )
+    with new_folder(out) as folder, tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        is_pickle = source.suffix.lower() in PICKLES
+        plain = unpickled(source, Path(scratch) / "plain.safetensors") if is_pickle else source
+        written = convert_clap(load_tensors(plain), tokenizer, folder)
+    heard = any(name.startswith("audio_model.") for name in written)
+    return Converted(
+        path=out,
+        family="laion-clap",
+        tensors=len(written),
+        nbytes=sum(tensor.nbytes for tensor in written.values()),
+        notes=() if heard else ("its text tower alone: there is no audio tower without fusion",),
     )
 
 

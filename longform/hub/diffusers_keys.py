@@ -1,12 +1,15 @@
 """Names in the diffusers layout: every tensor of transformer, vae and projection model."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
+from torch import Tensor, nn
 
-from longform.autoencoder.config import OobleckConfig
+from longform.autoencoder.config import OobleckConfig, SameConfig
 from longform.autoencoder.keys import to_diffusers
 from longform.autoencoder.oobleck import Oobleck
+from longform.autoencoder.same import Same
+from longform.checkpoint import parameter_budget
 from longform.hub.tensors import Form, Pair
 
 DIT = "model.model."
@@ -56,15 +59,38 @@ def _block(ours: str, theirs: str) -> list[Pair]:
     return pairs
 
 
-def vae_pairs(config: OobleckConfig) -> list[Pair]:
-    """The autoencoder (AutoencoderOobleck)."""
-    with torch.device("meta"):
-        ours = Oobleck(config).state_dict()
+def vae_pairs(config: OobleckConfig | SameConfig, budget: int, where: str) -> list[Pair]:
+    """The autoencoder (AutoencoderOobleck or AutoencoderSAME).
+
+    Raises:
+        UserError: `config` asks for more than `budget` parameters.
+    """
+
+    def build() -> nn.Module:
+        return Oobleck(config) if isinstance(config, OobleckConfig) else Same(config)
+
+    ours = skeleton(build, budget, where)
     theirs = to_diffusers(config, ours)  # in the same order
     return [
-        Pair(AUTOENCODER + name, (other,), "same" if one.shape == two.shape else "channels")
+        Pair(AUTOENCODER + name, (other,), _form(config, name, one, two))
         for (name, one), (other, two) in zip(ours.items(), theirs.items(), strict=True)
     ]
+
+
+def _form(config: OobleckConfig | SameConfig, name: str, ours: Tensor, theirs: Tensor) -> Form:
+    if isinstance(config, SameConfig) and config.differential and name.endswith("to_qkv.weight"):
+        return "parts"
+    return "same" if ours.shape == theirs.shape else "channels"
+
+
+def skeleton(build: Callable[[], nn.Module], budget: int, where: str) -> dict[str, Tensor]:
+    """The tensors of a network without their values.
+
+    Raises:
+        UserError: it has more than `budget` parameters, or cannot be built.
+    """
+    with parameter_budget(budget, where), torch.device("meta"):
+        return build().state_dict()
 
 
 def projection_pairs(text: str | None, numbers: Iterable[str]) -> list[Pair]:

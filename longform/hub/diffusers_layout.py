@@ -1,27 +1,41 @@
-"""The diffusers layout: one folder per part, each with config.json and safetensors."""
+"""The diffusers layout: one folder per part, each with config.json and safetensors.
+
+Stable Audio Open 1.0 (StableAudioPipeline) and Stable Audio 3 (StableAudio3Pipeline) are read.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from longform.autoencoder.config import OobleckConfig
+from longform.autoencoder.config import OobleckConfig, SameConfig
+from longform.autoencoder.same_settings import same_from_diffusers
 from longform.autoencoder.settings import oobleck_from_diffusers, to_toolkit
 from longform.checkpoint import read_json
 from longform.errors import UserError
+from longform.hub import diffusers_three as three
 from longform.hub.diffusers_keys import projection_pairs, transformer_pairs, vae_pairs
-from longform.hub.infer import count
+from longform.hub.infer import count, infer_config
 from longform.hub.safe import inside, within
-from longform.hub.tensors import Pair, Stored, stored_in
+from longform.hub.tensors import Pair, Shape, Stored, stored_in
 
 INDEX = "model_index.json"
 WEIGHTS = "diffusion_pytorch_model.safetensors"
+SCHEDULER = "scheduler/scheduler_config.json"
 CLASSES = {
     "transformer": "StableAudioDiTModel",
     "vae": "AutoencoderOobleck",
     "projection_model": "StableAudioProjectionModel",
 }
-COMPONENTS = (INDEX, *CLASSES)
+"""The classes of Stable Audio Open 1.0, by part."""
+KNOWN = {
+    "transformer": (CLASSES["transformer"], three.TRANSFORMER),
+    "vae": (CLASSES["vae"], three.VAE),
+    "projection_model": (CLASSES["projection_model"],),
+    "duration_embedder": (three.DURATION,),
+}
+COMPONENTS = (INDEX, *KNOWN)
 NUMBER_IDS = ("seconds_start", "seconds_total")
 
 
@@ -33,16 +47,41 @@ class DiffusersFolder:
     stored: dict[str, Stored]
     pairs: dict[str, Pair]
     configs: dict[str, dict[str, Any]]
-    coder: OobleckConfig | None
+    coder: OobleckConfig | SameConfig | None
     text_folders: tuple[Path, ...]
     files: tuple[Path, ...]
 
-    def complete(self, config: dict[str, Any]) -> dict[str, Any]:
-        """The inferred model configuration with what the folder's own configurations say.
+    def model_config(self, shapes: Mapping[str, Shape]) -> dict[str, Any]:
+        """The training toolkit's configuration of the model, `shapes` by the toolkit's names.
 
         Raises:
-            UserError: one of them lacks a setting.
+            UserError: a configuration lacks a setting, or tensors that tell the sizes are missing.
         """
+        where = str(self.folder)
+        if isinstance(self.coder, SameConfig) and "transformer" not in self.configs:
+            return {
+                "model_type": "autoencoder",
+                "sample_size": three.SAMPLE_SIZE,
+                "sample_rate": self.coder.sample_rate,
+                "audio_channels": self.coder.audio_channels,
+                "model": to_toolkit(self.coder),
+            }
+        if not _is_three(self.configs):
+            return self._complete(infer_config(shapes, where))
+        if "duration_embedder" not in self.configs:
+            raise UserError(f"{where}: duration_embedder/config.json is missing")
+        coder = self.coder
+        assert not isinstance(coder, OobleckConfig)
+        return three.model_config(
+            self.configs["transformer"],
+            self.configs["duration_embedder"],
+            coder,
+            _is_stochastic(self.folder),
+            where,
+        )
+
+    def _complete(self, config: dict[str, Any]) -> dict[str, Any]:
+        """The inferred model configuration with what the folder's own configurations say."""
         found = self.configs
         transformer = found.get("transformer")
         if self.coder is not None:
@@ -79,27 +118,28 @@ def open_diffusers(folder: Path) -> DiffusersFolder:
     stored: dict[str, Stored] = {}
     configs: dict[str, dict[str, Any]] = {}
     files: list[Path] = []
-    for part, expected in CLASSES.items():
+    for part, known in KNOWN.items():
         if not (folder / part).is_dir():
             continue
         within(folder, folder / part)
         told = read_json(inside(folder, f"{part}/config.json"))
-        if told.get("_class_name") != expected:
+        if told.get("_class_name") not in known:
             raise UserError(
-                f"{folder / part}: is a {told.get('_class_name')!r}; longform reads {expected}"
+                f"{folder / part}: is a {told.get('_class_name')!r}; longform reads "
+                f"{' and '.join(known)}"
             )
         configs[part] = told
         for path in _weights(folder, part):
             files.append(path)
             stored |= {f"{part}/{key}": one for key, one in stored_in(path).items()}
     if not stored:
-        raise UserError(f"{folder}: has none of the folders {', '.join(CLASSES)}")
+        raise UserError(f"{folder}: has none of the folders {', '.join(KNOWN)}")
     texts = (folder / "text_encoder", folder / "tokenizer")
-    coder = oobleck_from_diffusers(configs["vae"]) if "vae" in configs else None
+    coder = _coder(folder, configs)
     return DiffusersFolder(
         folder=folder,
         stored=stored,
-        pairs=_pairs(stored, coder),
+        pairs=_pairs(folder, stored, configs, coder),
         configs=configs,
         coder=coder,
         text_folders=tuple(within(folder, one) for one in texts if one.is_dir()),
@@ -118,17 +158,63 @@ def _weights(folder: Path, part: str) -> list[Path]:
     return [inside(folder / part, name) for name in sorted(set(names.values()))]
 
 
-def _pairs(stored: Mapping[str, Stored], coder: OobleckConfig | None) -> dict[str, Pair]:
-    """Every tensor that the parts in `stored` should have, by the toolkit's name."""
+def _coder(
+    folder: Path, configs: Mapping[str, dict[str, Any]]
+) -> OobleckConfig | SameConfig | None:
+    """The autoencoder's configuration, which must go with the transformer's class."""
+    if "vae" not in configs:
+        return None
+    told = configs["vae"]
+    is_same = told["_class_name"] == three.VAE
+    if "transformer" in configs and is_same != _is_three(configs):
+        raise UserError(
+            f"{folder}: a {configs['transformer']['_class_name']} beside a {told['_class_name']}"
+        )
+    return same_from_diffusers(told) if is_same else oobleck_from_diffusers(told)
+
+
+def _is_three(configs: Mapping[str, Mapping[str, Any]]) -> bool:
+    return "transformer" in configs and configs["transformer"]["_class_name"] == three.TRANSFORMER
+
+
+def _is_stochastic(folder: Path) -> bool:
+    """Whether the scheduler draws fresh noise at every step; released models do, so they default.
+
+    Raises:
+        UserError: it says neither.
+    """
+    if not (folder / SCHEDULER).exists():
+        return True
+    found = read_json(inside(folder, SCHEDULER)).get("stochastic_sampling", False)
+    if not isinstance(found, bool):
+        raise UserError(
+            f"{folder / SCHEDULER}: stochastic_sampling is {found!r}, not true or false"
+        )
+    return found
+
+
+def _pairs(
+    folder: Path,
+    stored: Mapping[str, Stored],
+    configs: Mapping[str, dict[str, Any]],
+    coder: OobleckConfig | SameConfig | None,
+) -> dict[str, Pair]:
+    """Every tensor that the parts of the folder should have, by the toolkit's name."""
     found: list[Pair] = []
-    if any(key.startswith("transformer/") for key in stored):
-        depth = count(stored, r"transformer/transformer_blocks\.(\d+)\.")
+    budget, where = 2 * sum(prod(one.shape) for one in stored.values()) + (1 << 24), str(folder)
+    if _is_three(configs):
+        dit = three.dit_config(configs["transformer"], "rectified_flow", where)
+        found += in_part("transformer", three.transformer_pairs(dit, budget, where))
+    elif "transformer" in configs:
+        depth = min(count(stored, r"transformer/transformer_blocks\.(\d+)\."), len(stored))
         found += in_part("transformer", transformer_pairs(depth))
     if coder is not None:
-        found += in_part("vae", vae_pairs(coder))
-    if any(key.startswith("projection_model/") for key in stored):
+        found += in_part("vae", vae_pairs(coder, budget, where))
+    if "projection_model" in configs:
         text = "prompt" if "projection_model/text_projection.weight" in stored else None
         found += in_part("projection_model", projection_pairs(text, NUMBER_IDS))
+    if "duration_embedder" in configs:
+        found += in_part("duration_embedder", three.duration_pairs())
     return {pair.name: pair for pair in found}
 
 

@@ -58,10 +58,14 @@ def memory_needed(model: Model) -> dict[str, int]:
     weights = sum(one.parameters for one in model.reports.values())
     manifest = model.manifest
     decode, denoise, hop = 0, 0, 2048
-    if manifest.autoencoder is not None and manifest.autoencoder.kind == "oobleck":
+    if manifest.autoencoder is not None:
         sizes = manifest.autoencoder.config
-        hop = prod(sizes["strides"])
-        decode = LIVE_DECODE_TENSORS * sizes["channels"] * DECODE_WINDOW_FRAMES * hop
+        hop = prod(sizes["strides"]) * sizes.get("patch_samples", 1)
+        if manifest.autoencoder.kind == "oobleck":
+            decode = LIVE_DECODE_TENSORS * sizes["channels"] * DECODE_WINDOW_FRAMES * hop
+        else:  # attention over a frame and its `stride` finer ones, at the fastest stage
+            tokens = DECODE_WINDOW_FRAMES * (prod(sizes["strides"]) + 1)
+            decode = LIVE_DIT_WIDTHS * tokens * sizes["channels"] * sizes["multipliers"][0]
     if manifest.dit is not None:
         frames = manifest.defaults.seconds * manifest.sample_rate / hop
         denoise = int(2 * frames * LIVE_DIT_WIDTHS * manifest.dit.config["width"])

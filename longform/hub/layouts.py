@@ -13,9 +13,10 @@ from longform.dit import keys
 from longform.errors import UserError
 from longform.hub.diffusers_keys import AUTOENCODER, CONDITIONER, DIT
 from longform.hub.diffusers_layout import COMPONENTS, open_diffusers
+from longform.hub.families import OPEN, family_of
 from longform.hub.infer import infer_config
 from longform.hub.manifest import FORMAT, FamilyManifest, read_manifest
-from longform.hub.safe import inside, within
+from longform.hub.safe import PICKLES, inside, within
 from longform.hub.tensors import Pair, Shape, Stored, stored_in
 
 Layout = Literal["toolkit", "wrapped", "diffusers", "bundle"]
@@ -23,7 +24,6 @@ WEIGHTS = "model.safetensors"
 CONFIG = "model_config.json"
 TEXT = "text"
 """A bundle's folder with the text encoder and its tokenizer."""
-PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 ROOTS = (DIT, AUTOENCODER, CONDITIONER)
 CODER_ROOTS = ("encoder.layers.", "decoder.layers.", "bottleneck.")
 WRAPPED = {
@@ -32,6 +32,10 @@ WRAPPED = {
     "autoencoder_ema.ema_model.": AUTOENCODER,
     "autoencoder.": AUTOENCODER,
 }
+TWINS = (
+    f"{OPEN.title} and 2.0 have the same tensors, so it is taken for {OPEN.title}, which reads T5; "
+    "if it is a 2.0, which reads CLAP, put its model_config.json beside it"
+)
 BUNDLE_FILES: dict[str, Callable[[str], str | None]] = {
     "autoencoder.safetensors": lambda key: AUTOENCODER + key,
     "dit.safetensors": keys.toolkit,
@@ -102,7 +106,7 @@ def _open_folder(folder: Path, config: dict[str, Any] | None) -> Checkpoint:
             layout="diffusers",
             stored=found.stored,
             pairs=found.pairs,
-            config=config or found.complete(infer_config(shapes, str(folder))),
+            config=config or found.model_config(shapes),
             text_folders=found.text_folders,
             files=found.files,
         )
@@ -125,6 +129,8 @@ def open_flat(path: Path, config: dict[str, Any] | None = None) -> Checkpoint:
     if found is None:
         found = infer_config(made_shapes(pairs, stored), str(path))
         notes.append("no model_config.json: sizes were read off the tensors")
+        if family_of(found, str(path)) == OPEN:
+            notes.append(TWINS)
     kept = {key for pair in pairs.values() for key in pair.others}
     if wrapped:
         stored = {key: one for key, one in stored.items() if key in kept}

@@ -11,12 +11,15 @@ from longform.autoencoder.interface import Autoencoder
 from longform.autoencoder.oobleck import fold_weight_norm
 from longform.bundle import Bundle
 from longform.device import pick_device, pick_dtype
+from longform.dit.adapters import load_adapter, merge
 from longform.dit.conditioner import Conditioner
 from longform.dit.model import DiT
+from longform.hub.adapters import Adapters
 
 if TYPE_CHECKING:
     from longform.dit.family_conditioner import FamilyConditioner
     from longform.hub.model import Model as FamilyModel
+    from longform.planner.model import Planner
 
 T = TypeVar("T")
 
@@ -28,7 +31,7 @@ class Loaded:
     """Text encoder, conditioner, denoiser and autoencoder of one model on one device.
 
     Each part is loaded when it is first used, or by `load`. `encode_text` takes the place of the
-    model's own text encoder.
+    model's own text encoder; `adapters` are merged into the denoiser.
     """
 
     def __init__(
@@ -36,8 +39,10 @@ class Loaded:
         bundle: "Bundle | FamilyModel",
         device: str | None = None,
         encode_text: EncodeText | None = None,
+        adapters: Adapters = (),
     ) -> None:
         self.bundle = bundle
+        self.adapters = adapters
         self.device = pick_device(device)
         self.dtype = pick_dtype(self.device)
         self.defaults = bundle.defaults
@@ -55,8 +60,14 @@ class Loaded:
 
     @cached_property
     def dit(self) -> DiT:
-        """The denoiser."""
-        return self._placed(self.bundle.dit)
+        """The denoiser, with its adapters."""
+
+        def adapted() -> DiT:
+            network = self.bundle.dit()
+            merge(network, [(load_adapter(path), strength) for path, strength in self.adapters])
+            return network
+
+        return self._placed(adapted)
 
     @cached_property
     def autoencoder(self) -> Autoencoder:
@@ -69,13 +80,19 @@ class Loaded:
 
         return self._placed(folded)
 
+    @cached_property
+    def planner(self) -> "Planner | None":
+        """What writes plans, if the model has it; on the CPU, where it is fast and repeatable."""
+        with torch.inference_mode(False):
+            return self.bundle.planner() if isinstance(self.bundle, Bundle) else None
+
     def load(self) -> None:
         """Load every part now.
 
         Raises:
             UserError: a part is missing or broken.
         """
-        for part in ("encode_text", "conditioner", "dit", "autoencoder"):
+        for part in ("encode_text", "conditioner", "dit", "autoencoder", "planner"):
             getattr(self, part)
 
     def _placed(self, load: Callable[[], T]) -> T:

@@ -16,6 +16,7 @@ from longform.hub.layouts import WEIGHTS, Checkpoint, open_checkpoint
 from longform.hub.manifest import FamilyManifest, describe
 from longform.hub.networks import Part, fill, parts_of
 from longform.hub.report import PartReport, check_complete, compare
+from longform.hub.safe import plain_files
 
 if TYPE_CHECKING:
     from longform.autoencoder.interface import Autoencoder
@@ -140,21 +141,30 @@ class Model:
         text = self.manifest.text
         if text is None:
             raise UserError(f"{self.folder}: is a {self.manifest.description}, which reads no text")
-        folder = folder or self.text_folder
-        if folder is None and not self.checkpoint.text_folders:
+        folders = self.text_folders if folder is None else (Path(folder),)
+        if not folders:
+            made = "; `longform convert CLAP.pt FOLDER --to clap` makes one"
             raise UserError(
                 f"{self.folder}: has no text encoder in it; give the folder of {text.name} "
                 "(config.json, model.safetensors, tokenizer files) with --text-encoder FOLDER"
+                + (made if text.kind == "laion-clap" else "")
             )
         from longform.hub.texts import load_text
 
-        folders = self.checkpoint.text_folders if folder is None else (Path(folder),)
         return load_text(text, folders, dtype)
 
+    @property
+    def text_folders(self) -> tuple[Path, ...]:
+        """Where the text encoder and its tokenizer lie: as given, else in the model; if at all."""
+        if self.manifest.text is None:
+            return ()
+        return self.checkpoint.text_folders if self.text_folder is None else (self.text_folder,)
+
     def content_hash(self) -> str:
-        """SHA-256 over the names and bytes of the model's files, in hex."""
+        """SHA-256 over the names and bytes of the model's files and its text encoder's, in hex."""
         digest = hashlib.sha256()
-        for path in sorted(self.checkpoint.files):
+        text = sorted(plain_files(self.text_folders), key=lambda path: path.name)
+        for path in [*sorted(self.checkpoint.files), *text]:
             with path.open("rb") as file:
                 digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()

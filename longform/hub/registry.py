@@ -56,15 +56,18 @@ def registered() -> dict[str, Entry]:
     return {name: from_mapping(Entry, one, f"{path}: {name}") for name, one in data.items()}
 
 
-def add(source: str, *, name: str | None = None, copy: bool = False) -> tuple[str, Entry]:
+def add(
+    source: str, *, name: str | None = None, copy: bool = False, allow_missing: bool = False
+) -> tuple[str, Entry]:
     """Register a local file or folder, or fetch a repository of the model hub by its id.
 
     Safetensors stay where they are and are referred to, unless `copy`; pickles, and copies, become
     a bundle in the data folder.
 
     Raises:
-        UserError: the name is taken or unusable; the model is broken, incomplete or unknown; it
-            has to be fetched and huggingface_hub or the network is missing.
+        UserError: the name is taken or unusable; the model is broken, unknown, or without
+            `allow_missing` incomplete; it has to be fetched and huggingface_hub or the network is
+            missing.
     """
     path = Path(source).expanduser()
     fetched = not path.exists() and HUB_ID.fullmatch(source) is not None
@@ -77,9 +80,9 @@ def add(source: str, *, name: str | None = None, copy: bool = False) -> tuple[st
         from longform.hub.convert import convert
 
         _make(target.parent)
-        path = convert(path, target, "bundle", name=name).path
+        path = convert(path, target, "bundle", name=name, allow_missing=allow_missing).path
     try:
-        entry = _entry(path, owned=path == target)
+        entry = _entry(path, path == target, allow_missing)
         _write(registered() | {name: entry})
     except BaseException:
         if path == target:
@@ -106,8 +109,8 @@ def remove(name: str) -> Entry:
     return entry
 
 
-def _entry(path: Path, owned: bool) -> Entry:
-    """What the model is; it must be complete."""
+def _entry(path: Path, owned: bool, allow_missing: bool) -> Entry:
+    """What the model is; it must be complete, if it may not lack tensors."""
     from longform.hub import open_model
     from longform.hub.model import Model
     from longform.hub.report import check_complete
@@ -115,7 +118,7 @@ def _entry(path: Path, owned: bool) -> Entry:
     model = open_model(path)
     conditions: tuple[str, ...] = ()
     if isinstance(model, Model):
-        check_complete(model.reports, str(path))
+        check_complete(model.reports, str(path), allow_missing=allow_missing)
         conditions = model.manifest.conditions
     return Entry(
         path=str(path.resolve()),
@@ -127,7 +130,7 @@ def _entry(path: Path, owned: bool) -> Entry:
 
 
 def _is_pickle(path: Path) -> bool:
-    from longform.hub.layouts import PICKLES
+    from longform.hub.safe import PICKLES
 
     return path.is_file() and path.suffix.lower() in PICKLES
 

@@ -1,5 +1,6 @@
 """What a checkpoint has and lacks, key by key, against the network that it should fill."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,12 @@ from longform.hub.networks import Part
 from longform.hub.tensors import Pair, Shape, Stored
 
 MAX_LISTED = 8
-IGNORED = (".rotary_pos_emb.inv_freq", ".rope.inv_freq", "bottleneck.noise_scaling_factor")
+IGNORED = (
+    "rotary_pos_emb.inv_freq",
+    ".rope.inv_freq",
+    "bottleneck.noise_scaling_factor",
+    "duration_embedder/freqs",
+)
 """Endings of tensors that follow from the configuration and need not be read."""
 
 
@@ -76,6 +82,7 @@ def _owners(checkpoint: Checkpoint) -> dict[str, str]:
     """The part that each stored tensor belongs to, by its name in the toolkit's layout."""
     roots = {"model.model.": "dit", "pretransform.": "autoencoder", "conditioner.": "conditioner"}
     folders = {"transformer": "dit", "vae": "autoencoder", "projection_model": "conditioner"}
+    folders["duration_embedder"] = "conditioner"
     owners = {
         key: folders[key.partition("/")[0]]
         for key in checkpoint.stored
@@ -90,7 +97,7 @@ def _owners(checkpoint: Checkpoint) -> dict[str, str]:
 def _report(
     name: str, expected: Mapping[str, Shape], checkpoint: Checkpoint, left: list[str]
 ) -> PartReport:
-    matched: list[Stored] = []
+    matched: dict[str, Stored] = {}
     missing, misshaped, mistyped = [], [], []
     for key, shape in expected.items():
         pair = checkpoint.pairs.get(key) or Pair(key, (key,))
@@ -103,18 +110,40 @@ def _report(
             elif not one.is_float:
                 mistyped.append(f"{other} {one.dtype} should be a float type")
             else:
-                matched.append(one)
+                matched[other] = one
+    mistyped += _odd_types(matched)
     return PartReport(
         part=name,
-        parameters=sum(prod(one.shape) for one in matched),
-        nbytes=sum(one.nbytes for one in matched),
-        dtypes=dict(Counter(one.dtype for one in matched)),
+        parameters=sum(prod(one.shape) for one in matched.values()),
+        nbytes=sum(one.nbytes for one in matched.values()),
+        dtypes=dict(Counter(one.dtype for one in matched.values())),
         matched=len(matched),
         missing=tuple(sorted(missing)),
         unexpected=tuple(sorted(left)),
         misshaped=tuple(sorted(misshaped)),
         mistyped=tuple(sorted(mistyped)),
     )
+
+
+def _odd_types(matched: Mapping[str, Stored]) -> list[str]:
+    """Tensors of another type than the same tensor of other layers, as one that was cast by hand.
+
+    Files of mixed precision are well formed: they keep one type for each kind of tensor.
+    """
+    types = Counter(one.dtype for one in matched.values())
+    if len(types) < 2:
+        return []
+    usual = types.most_common(1)[0][0]
+    kinds: dict[str, dict[str, Stored]] = {}
+    for key, one in matched.items():
+        kinds.setdefault(re.sub(r"\d+", "#", key), {})[key] = one
+    mixed = [kind for kind in kinds.values() if len({one.dtype for one in kind.values()}) > 1]
+    return [
+        f"{key} {one.dtype} should be {usual}, as in other layers"
+        for kind in mixed
+        for key, one in kind.items()
+        if one.dtype != usual
+    ]
 
 
 def check_complete(

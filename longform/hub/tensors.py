@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
+from longform.autoencoder.keys import FROM_DIFFUSERS, TO_DIFFUSERS, reordered
 from longform.checkpoint import open_tensors, read_shapes
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def stored_in(path: Path) -> dict[str, Stored]:
     return {key: Stored(path, key, dtype, shape) for key, (dtype, shape) in shapes.items()}
 
 
-Form = Literal["same", "rows", "channels", "flat"]
+Form = Literal["same", "rows", "channels", "flat", "parts"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class Pair:
     """One tensor under the training toolkit's name, and what another layout keeps instead.
 
     Forms: "same"; "rows": the other layout splits the rows evenly over its tensors; "channels":
-    (c,) here is (1, c, 1) there; "flat": (n, 1) here is (n,) there. All keep every bit.
+    (c,) here is (1, c, 1) there; "flat": (n, 1) here is (n,) there; "parts": the five parts of a
+    differential projection come in another order. All keep every bit.
     """
 
     name: str
@@ -86,10 +88,14 @@ class Pair:
     def join(self, tensors: Sequence[Tensor]) -> Tensor:
         """The toolkit's tensor."""
         whole = torch.cat(list(tensors)) if len(tensors) > 1 else tensors[0]
+        if self.form == "parts":
+            whole = reordered(whole, FROM_DIFFUSERS)
         return whole.reshape(self.shape([tuple(one.shape) for one in tensors]))
 
     def split(self, tensor: Tensor) -> dict[str, Tensor]:
         """The other layout's tensors, by name."""
+        if self.form == "parts":
+            tensor = reordered(tensor, TO_DIFFUSERS)
         parts = tensor.chunk(len(self.others)) if self.form == "rows" else [tensor]
         shapes = self.other_shapes(tuple(tensor.shape))
         return {

@@ -9,6 +9,7 @@ import torch
 
 from longform.errors import UserError
 from longform.hub.manifest import TextPart
+from longform.hub.safe import plain_files
 from longform.text.encoders import TextEncoder, load_clap_text, load_t5, load_t5gemma
 
 
@@ -35,10 +36,11 @@ def load_text(text: TextPart, folders: Sequence[Path], dtype: torch.dtype) -> Te
 @contextmanager
 def _together(folders: Sequence[Path]) -> Iterator[Path]:
     """One folder with the files of all: diffusers keeps the tokenizer apart."""
+    files = plain_files(folders)
     if len(folders) == 1:
         yield folders[0]
         return
     with tempfile.TemporaryDirectory() as scratch:
-        for path in (path for folder in folders for path in folder.iterdir()):
+        for path in files:
             (Path(scratch) / path.name).symlink_to(path.resolve())
         yield Path(scratch)

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from longform.errors import UserError
+from longform.hub.safe import plain_files
 from longform.hub.tensors import FLOATS, OTHERS, Shape, TensorReader
 
-PLAIN = {".json", ".safetensors", ".model", ".txt"}
 TOKENIZER_FILES = ("tokenizer", "spiece", "special_tokens", "added_tokens", "vocab", "merges")
 
 
@@ -102,10 +102,9 @@ def copy_texts(sources: Iterable[Path], *, encoder: Path, tokenizer: Path) -> No
     """
     for folder in {encoder, tokenizer}:
         folder.mkdir()
-    for path in sorted(path for source in sources for path in source.iterdir()):
-        if path.suffix in PLAIN and path.is_file():
-            is_tokenizer = path.name.startswith(TOKENIZER_FILES)
-            shutil.copyfile(path, (tokenizer if is_tokenizer else encoder) / path.name)
+    for path in plain_files(sources):
+        is_tokenizer = path.name.startswith(TOKENIZER_FILES)
+        shutil.copyfile(path, (tokenizer if is_tokenizer else encoder) / path.name)
 
 
 def write_json(path: Path, data: Mapping[str, object]) -> None:

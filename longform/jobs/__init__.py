@@ -21,10 +21,11 @@ JOBS = {
     "extend": {"after_seconds", "before_seconds"},
     "vary": {"amount"},
     "loop": {"bars"},
+    "accompany": {"context_guidance", "together"},
 }
 """Names of jobs, as recipes and batches call them, and their parameters besides a `Request`'s."""
 
-_HEARS = {"transfer", "inpaint", "extend"}
+_HEARS = {"transfer", "inpaint", "extend", "accompany"}
 _TAKES = {"sfx", "vary", "loop"}
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from longform.errors import UserError
+from longform.request import MAX_GUIDANCE
 from longform.waveform import Waveform
 
 MAX_REGIONS = 16
@@ -97,6 +98,14 @@ def joinable(audio: Waveform) -> Waveform:
     if audio.samples.shape[1] == 0:
         raise UserError("the recording is empty")
     return audio
+
+
+def check_context_guidance(scale: float) -> None:
+    """Raises:
+    UserError: a scale outside 0..30.
+    """
+    if not 0 <= scale <= MAX_GUIDANCE:
+        raise UserError(f"context guidance {scale:g} is outside 0..{MAX_GUIDANCE:g}")
 
 
 def check_amount(amount: float) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from longform.autoencoder.interface import frames_of
 from longform.dit.condition import Condition
 from longform.dit.guidance import Model
 from longform.engine import Engine, Guide, Settings, timed
@@ -19,24 +20,19 @@ from longform.waveform import Waveform
 PADDING_FRAMES = 32
 QUIET_SAMPLES = 64  # the loop may start this much earlier or later, where its samples change least
 _SURROUNDING_SECONDS = 60.0
-_LEAD_BACK_SAMPLES = 2048
+_LEAD_SAMPLES = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wrap:
     """How a loop closes: the step from its last sample to its first, and the usual step inside.
 
-    `detune_cents` is what bringing whole latent frames to the exact length does to the pitch.
+    `cut_seconds` is what was left out of the last latent frame, just before the loop begins again.
     """
 
     jump: float
     median_jump: float
-    detune_cents: float
-
-
-def frames_of_loop(engine: Engine, samples: int) -> int:
-    """The whole number of latent frames nearest to `samples`."""
-    return max(round(samples / engine.autoencoder.hop_samples), 1)
+    cut_seconds: float
 
 
 def circular(
@@ -52,11 +48,11 @@ def circular(
     """A loop of exactly `samples` samples, and how it closes.
 
     The denoiser sees the circle cut open at another place at every step, and on both sides of the
-    cut what follows on the circle, so no frame is at an edge; so does the decoder. The circle
-    is resampled through its Fourier series, which is periodic too. `led_by` has one line
-    for each of `frames_of_loop` frames.
+    cut what follows on the circle, so no frame is at an edge; so does the decoder. Of the last
+    frame the exact length keeps a part (see `closed`); nothing is resampled, so the pitch stays.
+    `led_by` has one line for each frame that `samples` begin.
     """
-    frames = frames_of_loop(engine, samples)
+    frames = frames_of(samples, engine.autoencoder.hop_samples)
     window = _window(engine, frames)
     padded = len(window)
     opened = window % frames
@@ -84,26 +80,32 @@ def circular(
             on_progress=on_progress,
         ),
     )[0]
-    made = timed("decode", timings, lambda: _decoded(engine, latents, on_progress))
-    exact = resampled_circle(made.samples, samples)
-    detune = 1200 * np.log2(made.samples.shape[1] / samples)
-    calm = rolled_to_calm(exact)
-    jump = float(np.abs(calm[:, 0] - calm[:, -1]).max())
+    hop, rate = engine.autoencoder.hop_samples, engine.autoencoder.sample_rate
+    turn, lead = timed("decode", timings, lambda: _decoded(engine, latents, on_progress))
+    calm = rolled_to_calm(closed(turn[:, :samples], lead[:, -min(_LEAD_SAMPLES, hop) :]))
     wrap = Wrap(
-        jump=jump,
+        jump=float(np.abs(calm[:, 0] - calm[:, -1]).max()),
         median_jump=float(np.median(jumps(calm))),
-        detune_cents=round(float(detune), 2),
+        cut_seconds=round((frames * hop - samples) / rate, 4),
     )
-    return Waveform(calm, made.sample_rate), wrap
+    return Waveform(calm, rate), wrap
 
 
-def resampled_circle(samples: np.ndarray, count: int) -> np.ndarray:
-    """One period (c, t) as `count` samples of it: its Fourier series, cut off or filled up."""
-    spectrum = np.fft.rfft(samples.astype(np.float64), axis=1)
-    kept = np.zeros((len(samples), count // 2 + 1), complex)
-    shared = min(spectrum.shape[1], kept.shape[1])
-    kept[:, :shared] = spectrum[:, :shared]
-    return (np.fft.irfft(kept, count, axis=1) * (count / samples.shape[1])).astype(np.float32)
+def closed(turn: np.ndarray, lead: np.ndarray) -> np.ndarray:
+    """One turn (c, t) whose end fades into `lead` (c, n), the sound that leads up to its start.
+
+    The two are the same where the circle is a whole number of frames long and the decoder blind to
+    absolute time. Where they are not, the fade keeps the power that their correlation calls for
+    (signal-matched, Fink et al. 2016, DAFx).
+    """
+    length = min(lead.shape[1], turn.shape[1])
+    old, new = turn[:, turn.shape[1] - length :], lead[:, lead.shape[1] - length :]
+    rise = np.sin(np.pi / 2 * (np.arange(length) + 0.5) / length) ** 2
+    norm = float(np.sqrt((old**2).sum() * (new**2).sum()))
+    alike = max(float((old * new).sum()) / norm, 0.0) if norm > 0 else 1.0
+    power = rise**2 + (1 - rise) ** 2 + 2 * alike * rise * (1 - rise)
+    fade = (rise * new + (1 - rise) * old) / np.sqrt(power)
+    return np.concatenate([turn[:, : turn.shape[1] - length], fade], axis=1).astype(np.float32)
 
 
 def rolled_to_calm(samples: np.ndarray) -> np.ndarray:
@@ -153,19 +155,12 @@ def _on_circle(engine: Engine, frames: int, places: np.ndarray, seed: int, item:
     return model
 
 
-def _decoded(engine: Engine, latents: Tensor, on_progress: OnProgress) -> Waveform:
-    """One turn of the circle (d, f). What follows its end fades into its start.
-
-    For a decoder that is blind to absolute time the two are the same; oscillators (see
-    `longform.autoencoder.tones`) have gone on, and are led back over `_LEAD_BACK_SAMPLES`.
-    """
+def _decoded(
+    engine: Engine, latents: Tensor, on_progress: OnProgress
+) -> tuple[np.ndarray, np.ndarray]:
+    """One turn of the circle (d, f), and what leads up to its start: (c, f * hop) and (c, n)."""
     frames, margin = latents.shape[-1], engine.autoencoder.decode_margin_frames + 1
     around = torch.arange(-margin, frames + margin, device=latents.device) % frames
-    audio = engine.decode(latents[:, around], on_progress)
+    samples = engine.decode(latents[:, around], on_progress).samples
     start, stop = (edge * engine.autoencoder.hop_samples for edge in (margin, margin + frames))
-    inside = audio.samples[:, start:stop].copy()
-    length = min(_LEAD_BACK_SAMPLES, engine.autoencoder.hop_samples)
-    rise = np.sin(np.linspace(0, np.pi / 2, length, endpoint=False, dtype=np.float32)) ** 2
-    following = audio.samples[:, stop : stop + length]
-    inside[:, :length] = rise * inside[:, :length] + (1 - rise) * following
-    return Waveform(inside, audio.sample_rate)
+    return samples[:, start:stop], samples[:, :start]

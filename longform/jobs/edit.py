@@ -1,9 +1,10 @@
 """Part of a recording made anew, and the rest left alone to the last bit: inpaint and extend.
 
-No training is needed: before each step the known latents are put back under the noise of that step
-(RePaint, Lugmayr et al. 2022, arXiv 2201.09865, eq. 8), and later passes from a lower level give
-the new part time to agree with the known (its resampling, section 4.2). What is longer than one
-window is denoised jointly in overlapping ones (`longform.jobs.windows`).
+A model trained to inpaint, as Stable Audio 3, is told the known latents and where they lie. Others
+need no training for it: before each step the known latents are put back under the noise of that
+step (RePaint, Lugmayr et al. 2022, arXiv 2201.09865, eq. 8), and later passes from a lower level
+give the new part time to agree with the known (its resampling, section 4.2). What is longer than
+one window is denoised jointly in overlapping ones (`longform.jobs.windows`).
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from torch import Tensor
 from longform.dit.flow import noised
 from longform.dit.guidance import Denoise
 from longform.dit.sampling import Between
-from longform.engine import Engine, Settings, timed
+from longform.engine import Engine, Guide, Known, Settings, timed
 from longform.errors import UserError
 from longform.jobs.checks import MAX_REGIONS, Region, check_lengths, checked_regions, joinable
 from longform.jobs.heard import hear, led
@@ -32,7 +33,7 @@ from longform.request import MAX_SECONDS, Request
 from longform.result import Result
 from longform.waveform import Waveform
 
-STRENGTHS = (1.0, 0.6)  # of the passes: the first, and the resampling
+STRENGTHS = (1.0, 0.6)  # of the passes where the known is put back: the first, the resampling
 GROWN_FRAMES = 1  # latents beside a region that hear into it, so they are made anew with it
 SILENCE_DB = -60.0
 LED_BY = {
@@ -161,18 +162,13 @@ def _denoised(
     known = timed(
         "encode", timings, lambda: engine.encode(stretch.surroundings, on_progress, fill=True)
     )
-    clean = known[None].to(engine.device)
-    frames, rate = known.shape[-1], engine.autoencoder.latent_rate_hz
-    left, right = (stretch.seconds(at) * rate for at in (stretch.start, stretch.stop))
-    index = torch.arange(frames, device=engine.device)
-    fresh = (index >= int(left) - GROWN_FRAMES) & (index < right + GROWN_FRAMES)
-    if stretch.start == 0:
-        fresh |= index <= left
-    if engine.window_frames is not None:  # the silence that fills a window is nobody's
-        fresh |= index >= engine.frames(stretch.surroundings.seconds)
-    denoise = _led_denoiser(engine, stretch, request, settings, job, frames)
+    clean, frames = known[None].to(engine.device), known.shape[-1]
+    fresh = _fresh(engine, stretch, frames)
+    told = Known(latents=clean, kept=~fresh) if engine.conditioner.reads_known else None
+    denoise = _led_denoiser(engine, stretch, request, settings, job, frames, told)
+    strengths = STRENGTHS if told is None else STRENGTHS[:1]
     latents = None
-    for turn, level in enumerate(level_of(engine, strength) for strength in STRENGTHS):
+    for turn, level in enumerate(level_of(engine, strength) for strength in strengths):
         noise = engine.noise(request, item + MAX_REGIONS * turn, frames)
         latents = timed(
             "denoise",
@@ -184,13 +180,26 @@ def _denoised(
                 replace(settings, steps=steps_below(engine, settings.steps, level)),  # noqa: B023
                 init=latents,  # noqa: B023
                 sigma_max=level,  # noqa: B023
-                between=put_back(engine, clean, noise, fresh),  # noqa: B023
+                between=None if told else put_back(engine, clean, noise, fresh),  # noqa: B023
                 on_progress=on_progress,
             ),
         )
         latents = torch.where(fresh, latents, clean)
     assert latents is not None
     return latents[0]
+
+
+def _fresh(engine: Engine, stretch: Stretch, frames: int) -> Tensor:
+    """Which of the latents are made anew, (frames,)."""
+    rate = engine.autoencoder.latent_rate_hz
+    left, right = (stretch.seconds(at) * rate for at in (stretch.start, stretch.stop))
+    index = torch.arange(frames, device=engine.device)
+    fresh = (index >= int(left) - GROWN_FRAMES) & (index < right + GROWN_FRAMES)
+    if stretch.start == 0:
+        fresh |= index <= left
+    if engine.window_frames is not None or engine.defaults.headroom_seconds:
+        fresh |= index >= engine.frames(stretch.surroundings.seconds)  # silence is nobody's
+    return fresh
 
 
 def put_back(engine: Engine, clean: Tensor, noise: Tensor, fresh: Tensor) -> Between:
@@ -205,28 +214,61 @@ def put_back(engine: Engine, clean: Tensor, noise: Tensor, fresh: Tensor) -> Bet
 
 
 def _led_denoiser(
-    engine: Engine, stretch: Stretch, request: Request, settings: Settings, job: str, frames: int
+    engine: Engine,
+    stretch: Stretch,
+    request: Request,
+    settings: Settings,
+    job: str,
+    frames: int,
+    known: Known | None,
 ) -> Denoise:
     """The denoiser of the surroundings, led by what is heard there, window by window."""
     rate = engine.autoencoder.latent_rate_hz
-    seconds, guide = frames / rate, None
-    if engine.plan(request, seconds) is not None:
-        sound, offset = stretch.known() if job == "extend" else (stretch.surroundings, 0.0)
-        heard = hear(describe(sound))
-        tempo = request.bpm or (heard.beat.bpm if heard.beat else None)
-        plan = engine.plan(replace(request, bpm=tempo), seconds)
-        base = engine.planned(plan, seconds)
-        features = LED_BY[job] - ({"beat"} if request.bpm else set())
-        guide = led(base, heard, features, frames, rate, start_seconds=-offset)
-    squeeze = min(1.0, MAX_SECONDS / stretch.total_seconds)
+    guide = _heard_guide(engine, stretch, request, job, frames)
 
     def window(start: int, stop: int) -> Denoise:
         part = guide and replace(guide, lines=guide.lines[start:stop])
-        at = (stretch.first / stretch.surroundings.sample_rate + start / rate) * squeeze
-        total = stretch.total_seconds * squeeze
+        at, total = _place(engine, stretch, start / rate, stop / rate)
         condition, null = engine.condition(
-            request, total, None, part, frames=stop - start, start_seconds=at
+            request,
+            total,
+            None,
+            part,
+            frames=stop - start,
+            start_seconds=at,
+            known=known and known.part(start, stop),
         )
         return engine.guided(condition, null, settings)
 
     return joint_denoiser(frames, window, engine.window_frames or WINDOW_FRAMES)
+
+
+def _place(
+    engine: Engine, stretch: Stretch, start_seconds: float, stop_seconds: float
+) -> tuple[float, float]:
+    """Where a window of the surroundings starts in the piece, and how long the piece is, seconds.
+
+    To a model that is not told where its window starts, the window is the piece.
+    """
+    if not engine.conditioner.reads_start:
+        end_seconds = min(stop_seconds, stretch.surroundings.seconds)
+        return 0.0, max(end_seconds - start_seconds, 0.0)
+    squeeze = min(1.0, MAX_SECONDS / stretch.total_seconds)
+    first_seconds = stretch.first / stretch.surroundings.sample_rate
+    return (first_seconds + start_seconds) * squeeze, stretch.total_seconds * squeeze
+
+
+def _heard_guide(
+    engine: Engine, stretch: Stretch, request: Request, job: str, frames: int
+) -> Guide | None:
+    """The guide of the surroundings: as drawn, and as heard where something is known."""
+    rate = engine.autoencoder.latent_rate_hz
+    seconds = frames / rate
+    if engine.plan(request, seconds) is None:
+        return None
+    sound, offset = stretch.known() if job == "extend" else (stretch.surroundings, 0.0)
+    heard = hear(describe(sound))
+    tempo = request.bpm or (heard.beat.bpm if heard.beat else None)
+    base = engine.planned(engine.plan(replace(request, bpm=tempo), seconds), seconds)
+    features = LED_BY[job] - ({"beat"} if request.bpm else set())
+    return led(base, heard, features, frames, rate, start_seconds=-offset)

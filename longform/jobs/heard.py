@@ -1,14 +1,19 @@
 """A recording as a guide: what a model that reads one is led by to keep what it hears."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from longform.engine import Guide
+from longform.jobs.checks import HEARD
 from longform.listen.beat import Beat, hear_beat
 from longform.listen.chords import hear_triads
 from longform.listen.describe import RATE_HZ, Curves, smoothed
+from longform.listen.key import hear_key, is_tonal
 from longform.music.guide import GUIDE_CHANNELS, GUIDE_FEATURES
+from longform.music.prompt import read_prompt
+from longform.request import Request
 
 _ENERGY_DB = (-36.0, -10.0)  # levels of the mono mix that count as energy 0 and 1
 _ENERGY_SECONDS = 2.0
@@ -27,7 +32,7 @@ class Heard:
     @property
     def is_tonal(self) -> bool:
         """Whether most of it has a clear triad; drums and noises have none."""
-        return bool((self.chords.sum(axis=1) > 0).mean() >= 0.5)
+        return is_tonal(self.chords)
 
     @property
     def seconds(self) -> float:
@@ -45,6 +50,25 @@ class Heard:
         early = np.ceil(np.maximum(-times_seconds, 0) / period)
         late = np.ceil(np.maximum(times_seconds - self.seconds, 0) / period)
         return times_seconds + (early - late) * period
+
+
+def as_heard(request: Request, curves: Curves) -> tuple[Request, frozenset[str]]:
+    """The request with the tempo and the key of a recording, where it names none itself.
+
+    Returns:
+        The request, and which of "beat", "chord", "bass" and "energy" the recording may lead: all
+        that were not asked otherwise.
+    """
+    own, found, leads = read_prompt(request.prompt), dict[str, Any](), set(HEARD)
+    if request.bpm or own.bpm:
+        leads -= {"beat"}
+    elif beat := hear_beat(curves.onset):
+        found["bpm"] = round(beat.bpm, 2)
+    if request.key or own.key:
+        leads -= {"chord", "bass"}
+    elif key := hear_key(curves):
+        found["key"] = str(key)
+    return request if request.free else replace(request, **found), frozenset(leads)
 
 
 def hear(curves: Curves) -> Heard:

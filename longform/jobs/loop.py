@@ -3,9 +3,12 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+
+from longform.autoencoder.interface import frames_of
 from longform.engine import Engine, Guide, timed
 from longform.errors import UserError
-from longform.jobs.circular import Wrap, circular, frames_of_loop
+from longform.jobs.circular import Wrap, circular
 from longform.jobs.level import leveled
 from longform.music.guide import guide
 from longform.music.plan import Plan, Section
@@ -65,11 +68,8 @@ def loop(
     timings: dict[str, float] = {}
     led_by = None
     if drawn is not None:
-        frames = frames_of_loop(engine, samples)
-        seconds = frames / engine.autoencoder.latent_rate_hz
-        plan = loop_plan(drawn, bars, bars * metre * 60 / seconds, seconds)
-        lines = guide(plan, frames, engine.autoencoder.latent_rate_hz)
-        led_by = Guide(lines=lines, tempo_bpm=bpm)
+        plan = loop_plan(drawn, bars, bpm, samples / rate)
+        led_by = Guide(lines=_lines(engine, plan, samples), tempo_bpm=bpm)
     made, wrap = circular(engine, request, settings, samples, led_by, timings, on_progress, item)
     waveform = timed("level", timings, lambda: leveled(made))
     gain = float(abs(waveform.samples).max() / max(float(abs(made.samples).max()), 1e-9))
@@ -96,6 +96,15 @@ def loop_plan(plan: Plan, bars: int, tempo_bpm: float, seconds: float) -> Plan:
         sections=(section,),
         chords=tuple(cycle[bar % len(cycle)] for bar in range(bars)),
     )
+
+
+def _lines(engine: Engine, plan: Plan, samples: int) -> np.ndarray:
+    """The guide of each frame that `samples` begin; the last one ends with the last bar."""
+    rate_hz = engine.autoencoder.latent_rate_hz
+    lines = guide(plan, frames_of(samples, engine.autoencoder.hop_samples), rate_hz)
+    if (len(lines) - 0.5) / rate_hz >= plan.end_seconds:
+        lines[-1:] = guide(plan, 1, rate_hz, plan.end_seconds - 1 / rate_hz)
+    return lines
 
 
 def _tempo(request: Request, plan: Plan | None) -> tuple[float, int]:

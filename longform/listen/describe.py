@@ -44,8 +44,8 @@ def describe(waveform: Waveform) -> Curves:
     parts: list[tuple[np.ndarray, ...]] = []
     for start in range(0, frames, _BLOCK_FRAMES):
         count = min(_BLOCK_FRAMES, frames - start)
-        spectrum = _power(mono, start, count, long_window)
-        short = _power(mono, start, count, short_window)
+        spectrum = power_spectra(mono, start, count, long_window)
+        short = power_spectra(mono, start, count, short_window)
         power = _windows(mono, start, count, _ONSET_WINDOW).astype(np.float64)
         level = 10 * np.log10((power**2).mean(1) + 10 ** (FLOOR_DB / 10))
         tones = np.sqrt(spectrum @ middle), np.sqrt(spectrum @ low)
@@ -76,7 +76,8 @@ def _windows(mono: np.ndarray, start: int, count: int, width: int) -> np.ndarray
     return np.lib.stride_tricks.sliding_window_view(padded, width)[::HOP_SAMPLES]
 
 
-def _power(mono: np.ndarray, start: int, count: int, window: np.ndarray) -> np.ndarray:
+def power_spectra(mono: np.ndarray, start: int, count: int, window: np.ndarray) -> np.ndarray:
+    """Power spectra (count, bins) of moments `start` on; a full-scale sine peaks at 0.25."""
     spectrum = np.fft.rfft(_windows(mono, start, count, len(window)) * window, axis=1)
     return np.abs(spectrum) ** 2 / window.sum() ** 2
 

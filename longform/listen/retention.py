@@ -6,11 +6,12 @@ import numpy as np
 
 from longform.listen.beat import hear_beat
 from longform.listen.describe import RATE_HZ, Curves, smoothed
+from longform.listen.key import hear_key
 
 _CHORD_SECONDS, _ONSET_SECONDS, _CONTOUR_SECONDS = 0.5, 0.08, 0.5
 _LAG_SECONDS = 0.05
 _EVEN = {"chroma": 1e-3, "onset": 1e-4, "loudness": 1.0}
-_AUDIBLE_DB = -60.0
+AUDIBLE_DB = -60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,7 @@ class Retention:
         onset: correlation of the onset curves, forgiving `_LAG_SECONDS`
         loudness: correlation of the loudness contours in decibels
         tempo_before_bpm, tempo_after_bpm: as heard; None where no beat is clear
+        key_before, key_after: as heard, such as "A minor"; None where most has no clear chord
     """
 
     chroma: float
@@ -29,24 +31,30 @@ class Retention:
     loudness: float
     tempo_before_bpm: float | None
     tempo_after_bpm: float | None
+    key_before: str | None
+    key_after: str | None
 
 
 def retention(before: Curves, after: Curves) -> Retention:
     """Compare two recordings of the same length, sample-aligned."""
     beats = [hear_beat(curves.onset) for curves in (before, after)]
     tempi = [round(beat.bpm, 2) if beat is not None else None for beat in beats]
+    keys = [hear_key(curves) for curves in (before, after)]
+    names = [str(key) if key is not None else None for key in keys]
     return Retention(
         chroma=round(_chroma(before, after), 3),
         onset=round(_onset(before.onset, after.onset), 3),
         loudness=round(_loudness(before.loudness_db, after.loudness_db), 3),
         tempo_before_bpm=tempi[0],
         tempo_after_bpm=tempi[1],
+        key_before=names[0],
+        key_after=names[1],
     )
 
 
 def _chroma(before: Curves, after: Curves) -> float:
     count = min(len(before.chroma), len(after.chroma))
-    audible = (before.loudness_db[:count] > _AUDIBLE_DB) & (before.chroma[:count].sum(1) > 0)
+    audible = (before.loudness_db[:count] > AUDIBLE_DB) & (before.chroma[:count].sum(1) > 0)
     if not audible.any():
         return 1.0
     pair = [smoothed(curves.chroma[:count], _CHORD_SECONDS)[audible] for curves in (before, after)]

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+from typing import Protocol
 
 import numpy as np
 
@@ -53,6 +54,24 @@ _CADENCES = {
 }
 # Silence that a good tempo leaves after the last bar, for the release and the reverberation.
 _TAIL_SECONDS = 0.7
+
+
+class Composer(Protocol):
+    """What decides what nobody asked for: `draw_plan`, or something that is called like it."""
+
+    def __call__(
+        self,
+        *,
+        style: str | None = None,
+        prompt: str = "",
+        seconds: float,
+        seed: int,
+        bpm: float | None = None,
+        key: Key | str | None = None,
+        metre: int | None = None,
+        form: Form | None = None,
+        tail_seconds: float = 0.0,
+    ) -> Plan: ...
 
 
 def draw_plan(
@@ -189,10 +208,10 @@ def _tempo(
         low, centre = centre, (2 * high + centre) / 3
     drawn = _rng(seed, 4).triangular(low, centre, high)
     limits = max(low, MIN_BPM), min(high, MAX_BPM)
-    return _fitting_tempo(drawn, limits, metre, seconds, tail_seconds), "drawn"
+    return fitting_tempo(drawn, limits, metre, seconds, tail_seconds), "drawn"
 
 
-def _fitting_tempo(
+def fitting_tempo(
     drawn: float, limits: tuple[float, float], metre: int, seconds: float, tail_seconds: float
 ) -> float:
     """The whole tempo near the drawn one whose bars fill the length and make whole phrases."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from longform.music.melody import PITCH_CLASSES
 from longform.music.plan import FAMILIES, PHRASE_BARS, SECTIONS, Plan, chord_starts
 
 _WIDTHS = {
@@ -27,6 +28,12 @@ def _layout() -> dict[str, slice]:
 
 GUIDE_FEATURES: dict[str, slice] = _layout()
 GUIDE_CHANNELS: int = sum(_WIDTHS.values())
+MELODY = "melody"
+"""The feature that no plan knows; see `longform.music.melody`."""
+FEATURES: dict[str, slice] = GUIDE_FEATURES | {
+    MELODY: slice(GUIDE_CHANNELS, GUIDE_CHANNELS + PITCH_CLASSES)
+}
+"""All that a denoiser can be led by: a plan's features, then the melody."""
 
 
 def guide(plan: Plan, frames: int, rate_hz: float, start_seconds: float = 0.0) -> np.ndarray:

@@ -103,6 +103,13 @@ class Outline:
             assert part.kind
 
     @property
+    def complete(self) -> bool:
+        """Whether it leaves nothing open that is heard, as one that `outline_yaml` wrote."""
+        head = (self.tempo_bpm, self.key, self.metre, self.style)
+        parts = ((part.energy, part.families, part.chords) for part in self.sections)
+        return None not in head and all(None not in part for part in parts)
+
+    @property
     def seconds(self) -> float:
         """The length that is asked for: `total_seconds`, if the sections fill it but for a tail."""
         tempo = self.tempo_bpm or 120.0

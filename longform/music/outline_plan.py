@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from longform.errors import UserError
-from longform.music.draw import MAX_BPM, MIN_BPM, draw_plan
+from longform.music.draw import MAX_BPM, MIN_BPM, Composer, draw_plan
 from longform.music.outline import TAIL_SECONDS, Outline, Part, chords_of, read_outline
 from longform.music.plan import FAMILIES, Plan, Section
 from longform.music.prompt import mood_groups, read_prompt
@@ -28,26 +28,28 @@ def plan_of_outline(
     bpm: float | None = None,
     key: Key | None = None,
     metre: int | None = None,
+    compose: Composer = draw_plan,
 ) -> Plan:
     """The plan of a piece of exactly `seconds`, in which each section starts on the nearest bar.
 
     A tempo that nobody named is bent so that whole bars fill the length. What the outline leaves
-    open is drawn by seed as `draw_plan` would.
+    open is decided by `compose`.
 
     Raises:
         UserError: the sections do not fit, each with a bar at least.
     """
     facts = read_prompt(prompt)
+    compose = draw_plan if outline.complete else compose
     asked_bpm, asked_metre = bpm or outline.tempo_bpm, metre or outline.metre
     asked_key = key or (Key.parse(outline.key) if outline.key else None)
     style = outline.style
-    drawn = draw_plan(
+    drawn = compose(
         style=style, prompt=prompt, seconds=seconds, seed=seed,
         bpm=asked_bpm, key=asked_key, metre=asked_metre,
     )  # fmt: skip
     tempo = asked_bpm or facts.bpm or _filling_tempo(drawn, seconds)
     form = _form(outline, tempo, drawn.metre, seconds)
-    plan = draw_plan(
+    plan = compose(
         style=drawn.style, prompt=prompt, seconds=seconds, seed=seed,
         bpm=tempo, key=drawn.key, metre=drawn.metre, form=form,
     )  # fmt: skip

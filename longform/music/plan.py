@@ -33,7 +33,7 @@ class Plan:
 
     The last bar holds the final chord. `seconds` is the length asked for; the last bar ends at
     `end_seconds`, never later. `sources` tells where style, tempo, key and metre came from:
-    "asked", "prompt" or "drawn".
+    "asked", "prompt", "drawn" or "planner"; of a plan that the planner wrote it has "plan" too.
     """
 
     style: str

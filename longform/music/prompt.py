@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from longform.music.styles import STYLES
 from longform.music.theory import Key, Mode
@@ -53,6 +54,7 @@ class PromptFacts:
     effect: str | None = None
 
 
+@lru_cache(maxsize=256)
 def read_prompt(text: str) -> PromptFacts:
     """Find the musical facts in a prompt. Nothing is invented and no text is an error."""
     lower = " ".join(text.lower().split())
@@ -83,6 +85,7 @@ def read_prompt(text: str) -> PromptFacts:
     )
 
 
+@lru_cache(maxsize=4096)
 def mood_groups(moods: tuple[str, ...]) -> frozenset[str]:
     """The broad moods (keys of MOOD_WORDS) that mood words belong to."""
     words = frozenset(word for mood in moods for word in (*mood.split(), mood.replace(" ", "-")))

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from longform.errors import UserError
@@ -118,6 +119,7 @@ class Chord:
         return f"{MAJOR_NAMES[self.root]}{self.quality}{below}"
 
 
+@lru_cache(maxsize=4096)
 def roman_chord(numeral: str, key: Key) -> Chord:
     """Read one roman numeral in a key: "ii7", "V7b9", "bVII", "I/3" (third degree in the bass).
 

@@ -17,12 +17,8 @@ from torch.nn import functional
 
 from longform.audio import Waveform
 from longform.autoencoder.features import LogBands
-from longform.autoencoder.spectral import (
-    HEAD_HOP,
-    HEAD_WINDOW,
-    PITCH_BANDS,
-    RHYTHM_BANDS,
-)
+from longform.autoencoder.head import HEAD_HOP, HEAD_WINDOW
+from longform.autoencoder.spectral import PITCH_BANDS, RHYTHM_BANDS
 
 RATE_HZ = 44_100
 HOP_SAMPLES = 4096

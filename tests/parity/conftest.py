@@ -1,8 +1,11 @@
 """Parity with the reference implementations, which live in an environment of their own.
 
 LONGFORM_REFERENCE names the folder of the environment that has stable-audio-tools and k-diffusion,
-LONGFORM_REFERENCE_3 a checkout of Stable Audio 3. A test whose reference is absent is skipped. The
-packages there come last in the search path, so that both sides run on the same torch.
+LONGFORM_REFERENCE_3 a checkout of Stable Audio 3, LONGFORM_REFERENCE_LAION a folder with laion-clap
+and torchlibrosa. A test whose reference is absent is skipped. The packages there come last in the
+search path, so that both sides run on the same torch.
+
+Every figure that is held against a limit is printed at the end.
 """
 
 import importlib
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FIRST, THIRD = "LONGFORM_REFERENCE", "LONGFORM_REFERENCE_3"
+LAION = "LONGFORM_REFERENCE_LAION"
+LAION_UNUSED = ("h5py", "torchvision", "torchvision.ops", "torchvision.ops.misc")
+"""Imported by laion_clap, and not used by what is tested."""
+FIGURES = pytest.StashKey[dict[str, tuple[float, float]]]()
 GOLD = Path(__file__).parent.parent / "gold" / "dit_family.safetensors"
 
 
@@ -39,6 +46,55 @@ def find() -> Callable[[str], ModuleType]:
         return importlib.import_module(name)
 
     return imported
+
+
+@pytest.fixture(scope="session")
+def laion() -> Callable[[str], ModuleType]:
+    """Import a module of laion_clap; its package itself would load tokenizers from a network."""
+    folder = Path(os.environ.get(LAION, ""))
+    if not (folder / "laion_clap").is_dir():
+        raise unittest.SkipTest(f"{LAION} names no folder with laion-clap and torchlibrosa")
+    sys.path.append(str(folder))
+    for name in ("laion_clap", "laion_clap.clap_module"):
+        package = ModuleType(name)
+        package.__path__ = [str(folder / name.replace(".", "/"))]
+        sys.modules[name] = package
+
+    def imported(name: str) -> ModuleType:
+        unused = [one for one in LAION_UNUSED if one not in sys.modules]
+        sys.modules.update({one: ModuleType(one) for one in unused})
+        sys.modules[LAION_UNUSED[-1]].__dict__.setdefault("FrozenBatchNorm2d", None)
+        try:
+            return importlib.import_module(f"laion_clap.{name}")
+        finally:
+            for one in unused:
+                del sys.modules[one]
+
+    return imported
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """figure(name, ours, theirs, limit): the largest absolute difference, which must not exceed
+    the limit; those of one name count together."""
+    kept = request.config.stash.setdefault(FIGURES, {})
+
+    def check(name: str, ours: "Tensor", theirs: "Tensor", limit: float) -> None:
+        assert ours.shape == theirs.shape
+        difference = float((ours - theirs).abs().max())
+        before = kept.get(name, (0.0, limit))[0]
+        kept[name] = (max(before, difference), limit)
+        assert difference <= limit, f"{name}: {difference}"
+
+    return check
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print the figures."""
+    for name, (difference, limit) in sorted(config.stash.get(FIGURES, {}).items()):
+        terminalreporter.write_line(f"{difference:.1e} of at most {limit:.0e}: {name}")
 
 
 @pytest.fixture(scope="session")

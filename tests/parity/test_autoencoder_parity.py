@@ -17,6 +17,7 @@ from longform.autoencoder.settings import to_toolkit as settings_to_toolkit
 
 pytestmark = pytest.mark.parity
 Find = Callable[[str], ModuleType]
+Figure = Callable[[str, Tensor, Tensor, float], None]
 RATE = 44_100
 SMALL = OobleckConfig(channels=8, multipliers=(1, 2, 4), strides=(2, 6, 4), latent_channels=5)
 TINY_SAME: dict[str, Any] = {
@@ -41,12 +42,9 @@ def scattered(network: nn.Module, scale: float) -> nn.Module:
     return network.eval()
 
 
-def close(ours: Tensor, theirs: Tensor, least: float) -> None:
-    torch.testing.assert_close(ours, theirs, atol=least, rtol=1e-5)
-
-
 @pytest.mark.parametrize(("config", "frames"), [(SMALL, 40), (OobleckConfig(), 1)])
-def test_oobleck(find: Find, config: OobleckConfig, frames: int) -> None:
+def test_oobleck(find: Find, figure: Figure, config: OobleckConfig, frames: int) -> None:
+    size = "small" if config is SMALL else "published"
     section = settings_to_toolkit(config)
     assert settings_from_toolkit(section, RATE) == config
     made = find("stable_audio_tools.models.autoencoders").create_autoencoder_from_config(
@@ -60,13 +58,14 @@ def test_oobleck(find: Find, config: OobleckConfig, frames: int) -> None:
         mean, scale = reference.encoder(audio).chunk(2, dim=1)
         posterior = network.encode(audio)
         decoded = reference.decode(mean)
-        close(network.decode(mean), decoded, 1e-5)
-    close(posterior.mean, mean, 1e-5)
-    close(posterior.std, nn.functional.softplus(scale) + 1e-4, 1e-5)
+        figure(f"Oobleck, {size}, decode", network.decode(mean), decoded, 1e-5)
+    theirs = nn.functional.softplus(scale) + 1e-4
+    figure(f"Oobleck, {size}, encode, mean", posterior.mean, mean, 1e-5)
+    figure(f"Oobleck, {size}, encode, scale", posterior.std, theirs, 1e-5)
     fold_weight_norm(network)
     reference.load_state_dict(to_toolkit(config, network.state_dict()))
     with torch.no_grad():
-        close(reference.decode(mean), decoded, 1e-5)
+        figure(f"Oobleck, {size}, folded and back", reference.decode(mean), decoded, 1e-5)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +78,8 @@ def test_oobleck(find: Find, config: OobleckConfig, frames: int) -> None:
     ids=["small", "large", "other"],
 )
 @pytest.mark.parametrize("frames", [1, 7])
-def test_same(find: Find, config: SameConfig, frames: int) -> None:
+def test_same(find: Find, figure: Figure, config: SameConfig, frames: int) -> None:
+    attention = "window" if config.window else "chunks"
     find("stable_audio_3.models.transformer").__dict__["flex_attention_available"] = False
     section = settings_to_toolkit(config)
     section["bottleneck"]["config"]["noise_regularize"] = False  # it would add noise
@@ -90,9 +90,9 @@ def test_same(find: Find, config: SameConfig, frames: int) -> None:
     audio = 0.3 * torch.randn(2, 2, frames * config.hop_samples)
     with torch.no_grad():
         latents = reference.encode(audio)[..., :frames]
-        close(network.encode(audio).mean, latents, 1e-4)
+        figure(f"SAME, {attention}, encode", network.encode(audio).mean, latents, 1e-4)
         decoded = reference.decode(latents)[..., : audio.shape[-1]]
-        close(network.decode(latents), decoded, 1e-4)
+        figure(f"SAME, {attention}, decode", network.decode(latents), decoded, 1e-4)
 
 
 @pytest.mark.parametrize("config", [SAME_SMALL, SAME_LARGE], ids=["small", "large"])

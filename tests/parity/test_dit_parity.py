@@ -32,6 +32,7 @@ pytestmark = pytest.mark.parity
 PREFIX = "model.model."
 Find = Callable[[str], ModuleType]
 Gold = Callable[[str, Tensor], None]
+Figure = Callable[[str, Tensor, Tensor, float], None]
 CONDITIONER = FamilyConditionerConfig(
     text_width=16, token_width=16, inpaint="local", latent_channels=4,
     numbers=(NumberPart(id="seconds_total", high=384.0, features="expo"),),
@@ -69,7 +70,9 @@ def told(condition: Condition) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_the_denoiser_equals_the_reference(find: Find, gold: Gold, name: str) -> None:
+def test_the_denoiser_equals_the_reference(
+    find: Find, gold: Gold, figure: Figure, name: str
+) -> None:
     config: DiTConfig = variant(name)[2]
     dit = make_dit(config)
     reference = theirs(find, name, dit)
@@ -78,7 +81,7 @@ def test_the_denoiser_equals_the_reference(find: Find, gold: Gold, name: str) ->
     result = dit(latents, time, condition)
     gold(f"dit/{name}", wanted)
     assert wanted.std() > 0.3
-    assert (result - wanted).abs().max() <= 2e-5
+    figure(f"denoiser, {name}", result, wanted, 2e-5)
 
 
 PARTS = [
@@ -95,7 +98,7 @@ PARTS = [
 
 @pytest.mark.parametrize(("package", "words", "part"), PARTS)
 def test_numbers_equal_the_reference(
-    find: Find, package: str, words: dict[str, Any], part: NumberPart
+    find: Find, figure: Figure, package: str, words: dict[str, Any], part: NumberPart
 ) -> None:
     module = find(f"{package}.models.conditioners")
     kind = module.IntConditioner if part.kind == "integer" else module.NumberConditioner
@@ -116,13 +119,13 @@ def test_numbers_equal_the_reference(
         frames=4, numbers={"n": torch.tensor(values)},
     )  # fmt: skip
     assert wanted.std() > 0.1
-    assert (ours(told).tokens - wanted).abs().max() <= 1e-6
+    figure(f"number conditioner, {part.kind}, {part.features}", ours(told).tokens, wanted, 1e-6)
 
 
 @pytest.mark.parametrize("negative", [False, True])
 @pytest.mark.parametrize("padding", ["zero", "learned", "none"])
 def test_conditions_are_assembled_as_in_the_reference(
-    find: Find, padding: str, negative: bool
+    find: Find, figure: Figure, padding: str, negative: bool
 ) -> None:
     """Padding, order of tokens, global vector, what is known: all of Stable Audio 3's."""
     module, wrapper = find("stable_audio_3.models.conditioners"), find("stable_audio_3.models")
@@ -163,25 +166,25 @@ def test_conditions_are_assembled_as_in_the_reference(
     tokens = wanted["cross_attn_cond"]
     if negative:  # as the reference's guidance does
         tokens = torch.where(wanted["cross_attn_mask"].bool()[..., None], tokens, 0.0)
-    assert (told.tokens - tokens).abs().max() <= 1e-6
-    assert (told.global_ - wanted["global_cond"]).abs().max() <= 1e-6
+    figure("condition, tokens", told.tokens, tokens, 1e-6)
+    figure("condition, global vector", told.global_, wanted["global_cond"], 1e-6)
     assert torch.equal(told.local.mT, wanted["local_add_cond"])
 
 
-def test_timestep_features_and_rotation_equal_the_reference(find: Find) -> None:
+def test_timestep_features_and_rotation_equal_the_reference(find: Find, figure: Figure) -> None:
     blocks, later = find("stable_audio_tools.models.blocks"), find("stable_audio_3.models.blocks")
     t = torch.linspace(0, 1, 50)
     learned = TimestepFeatures(128)
     theirs = blocks.FourierFeatures(1, 256)
     theirs.weight.data = learned.weight.data
-    assert (learned(t) - theirs(t[:, None])).abs().max() <= 1e-6
+    figure("Fourier features, learned", learned(t), theirs(t[:, None]), 1e-6)
     expo = later.ExpoFourierFeatures(256, 0.5, 10_000.0)
-    assert (ExpoFeatures(128)(t) - expo(t)).abs().max() <= 1e-6
+    figure("Fourier features, expo", ExpoFeatures(128)(t), expo(t), 1e-6)
     scaled = find("stable_audio_3.models.dit").DiffusionTransformer
-    assert (LogSnr()(t) - scaled._t_to_logsnr_cond(scaled, t)).abs().max() <= 1e-6
+    figure("log SNR of a time", LogSnr()(t), scaled._t_to_logsnr_cond(scaled, t), 1e-6)
     transformer = find("stable_audio_tools.models.transformer")
     frequencies, _ = transformer.RotaryEmbedding(32).forward_from_seq_len(200)
     q = torch.randn(1, 2, 200, 64)
     wanted = transformer.apply_rotary_pos_emb(q, frequencies)
     angles = rotary_angles(200, 32, 10_000.0, torch.device("cpu"))
-    assert (rotate(q, angles) - wanted).abs().max() <= 1e-6
+    figure("rotary positions", rotate(q, angles), wanted, 1e-6)

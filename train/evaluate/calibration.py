@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from longform.audio import read
+from longform.music.plan import Plan
 from longform.music.theory import Key
 from longform.progress import OnProgress, Progress, quiet
+from longform.train.evaluate.chords import ChordPlan
 from longform.train.evaluate.clips import Clip, listen, summarise
 from longform.train.evaluate.selection import select_music, style_of
 
@@ -31,7 +33,7 @@ def calibrate(
     for index, item in enumerate(items):
         start = max(item.seconds - seconds, 0.0)
         waveform = read(item.path, start_seconds=start, seconds=seconds)
-        key = item.facts.get("key")
+        key, plan = item.facts.get("key"), item.facts.get("plan")
         clips.append(
             listen(
                 waveform,
@@ -39,6 +41,8 @@ def calibrate(
                 style=style_of(item),
                 asked_bpm=item.facts.get("tempo_bpm"),
                 asked_key=Key.parse(str(key)) if key else None,
+                chords=ChordPlan.of_plan(Plan.from_json(plan)) if plan else None,
+                start_seconds=start,
             )
         )
         on_progress(Progress("listen", index + 1, len(items)))

@@ -9,6 +9,7 @@ import numpy as np
 
 from longform.audio import Waveform
 from longform.music.theory import Key
+from longform.train.evaluate.chords import ChordPlan, ChordsHeard, hear_chords
 from longform.train.evaluate.features import analysis_mono
 from longform.train.evaluate.harmony import Harmony, hear_harmony
 from longform.train.evaluate.key import (
@@ -45,6 +46,7 @@ class Clip:
     signal: SignalFacts
     seam_seconds: float
     seam_ratio: float
+    chords: ChordsHeard | None = None
 
     @property
     def tempo_error(self) -> float | None:
@@ -83,8 +85,13 @@ def listen(
     asked_key: Key | None = None,
     mono: np.ndarray | None = None,
     harmony: Harmony | None = None,
+    chords: ChordPlan | None = None,
+    start_seconds: float = 0.0,
 ) -> Clip:
-    """Measure a clip of a second or more; `mono` and `harmony` spare work where they are known."""
+    """Measure a clip of a second or more; `mono` and `harmony` spare work where they are known.
+
+    `chords` are those of a whole piece, of which the clip begins at `start_seconds`.
+    """
     mono = analysis_mono(waveform) if mono is None else mono
     harmony = hear_harmony(mono) if harmony is None else harmony
     seam = largest_seam(waveform)
@@ -99,6 +106,7 @@ def listen(
         signal=measure_signal(waveform),
         seam_seconds=seam.seconds,
         seam_ratio=seam.ratio,
+        chords=None if chords is None else hear_chords(harmony, chords, start_seconds),
     )
 
 
@@ -108,6 +116,7 @@ def summarise(clips: Sequence[Clip]) -> dict[str, Any]:
         "clips": len(clips),
         "tempo": _tempo_summary(clips),
         "key": _key_summary(clips),
+        "chords": _chords_summary(clips),
         "silent": sum(clip.signal.silent for clip in clips),
         "clipped": sum(clip.signal.clipped for clip in clips),
         "static": sum(clip.signal.static for clip in clips),
@@ -149,6 +158,18 @@ def _key_summary(clips: Sequence[Clip]) -> dict[str, Any]:
         "mirex": _share([MIREX_WEIGHTS[clip.relation or "other"] for clip in asked]),
         "profile_exact_share": _share([clip.profile_key == clip.asked_key for clip in asked]),
         "chance_share": _share(strangers) if strangers else round(1 / len(KEYS), 4),
+    }
+
+
+def _chords_summary(clips: Sequence[Clip]) -> dict[str, Any]:
+    """Every bar of every clip counts alike; chance deals the bars of a clip among themselves."""
+    known = [clip.chords for clip in clips if clip.chords is not None and clip.chords.bars]
+    bars = sum(one.bars for one in known)
+    return {
+        "asked": len(known),
+        "bars": bars,
+        "heard_share": round(sum(one.heard for one in known) / max(bars, 1), 4),
+        "chance_share": round(sum(one.chance for one in known) / max(bars, 1), 4),
     }
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from longform.train.evaluate.artefacts import LEVELS_DB
+
 SECTIONS = {
     "signal": "Signal and stereo",
     "obedience": "Obedience",
@@ -74,12 +76,17 @@ obedience.tempo_unfolded | tempo within 4 %, octave right | share | As above, an
 obedience.key | key exact | share | Estimated key equals the key asked (else planned). Real pieces: the estimator's own hits. Chance: heard keys dealt to the wrong prompts. | estimator of {own}, fitted on songbook pieces
 obedience.key_mirex | key, weighted score | | 1 exact, 0.5 a fifth away, 0.3 relative, 0.2 parallel. | MIREX audio key detection; the weights are those of mir_eval.key
 obedience.key_profile | key exact, by a published profile | share | As "key exact", by an estimator that never saw songbook music. | Albrecht & Shanahan 2013
+obedience.chords | chords of the plan heard | share | Bars in which, over the time of each planned chord, the likeliest of 24 triads by chroma has no note that the chord lacks (Am7 may be heard as A minor or as C). Clips whose files tell the chords of their plan. Real pieces: the estimator's own hits. Chance: bars dealt the chords of another bar of the same piece. | estimator of {own}, fitted on songbook pieces
 obedience.style_top1 | style | share | The style asked for is the likeliest of all styles for CLAP (zero-shot, mean of four templates). Real pieces: the classifier's own hits. | zero-shot as in Radford et al. 2021, arXiv 2103.00020
 obedience.style_top3 | style among the first three | share | As above, among the three likeliest. | as above
 obedience.instruments | instrument families | ROC area | Mean over families (drums, bass, keys, ...) of how often a clip that was asked for one scores above a clip that was not, by CLAP. Real pieces: families of the piece's plan. | {own}
 obedience.clap_own | CLAP score of the own prompt | cosine | Mean cosine of a clip's and its prompt's embeddings by the CLAP of the scoring bundle; not comparable with LAION-CLAP scores. Real pieces: with a caption. | {own}
+obedience.laion_clap | LAION-CLAP score | cosine | Mean cosine of clip and prompt by the LAION-CLAP weights that --full names: 48 kHz mono, peak at -1 dB, fusion of three crops. Comparable with published scores if the weights are 630k-audioset-fusion-best and the prompts theirs. Real pieces: with a caption. | settings of stable-audio-metrics, arXiv 2407.14358
+obedience.clap_shuffled | prompt above a shuffled one | share | How often a clip's cosine with its own prompt exceeds that with one other clip's prompt, dealt at random. | {own}
 obedience.clap_any | prompt above the others | share | How often a clip's cosine with its own prompt exceeds that with another clip's prompt. | {own}
 distribution.clap_fd | longform-clap-FD | | Frechet distance of Gaussians fitted to 10 s window embeddings. On this package's own CLAP: never compare it with a published FAD or FD. {matched}. | formula: Heusel et al. 2017, arXiv 1706.08500
+distribution.clap_fd_autoencoder | longform-clap-FD of the autoencoder | | The same distance between excerpts of real pieces and what the autoencoder makes of them: what no generator that uses it can fall below. | as above
+distribution.clap_fd_ratio | longform-clap-FD over the attainable | ratio | The generated clips' distance over the sum of that between two halves of the real pieces and that of the autoencoder; 1 is as near as can be. | {own}
 distribution.clap_mmd | longform-clap-MMD x 1000 | | Unbiased squared maximum mean discrepancy of the same embeddings, Gaussian kernel of median width. {matched}. | Gretton et al. 2012; width as in KAD, arXiv 2502.15602
 distribution.density | density | | How many real neighbourhoods (5 nearest, clip embeddings) a generated clip lies in, over 5. {matched}. | Naeem et al. 2020, arXiv 2002.09797
 distribution.coverage | coverage | share | Real clips with a generated clip within their neighbourhood. {matched}. | Naeem et al. 2020, arXiv 2002.09797
@@ -96,14 +103,22 @@ structure.repetition_median | repetition, median | share | Seconds whose surroun
 structure.repetition_overlap | repetition: overlap with real | share | {overlap} | {overlap_source}
 structure.similarity_overlap | self-similarity: overlap with real | share | Overlap of the distributions of the clips' mean self-similarity off the diagonal (8 s or more apart). | {overlap_source}
 memorisation.clap_median | nearest training item by CLAP, median | cosine | Largest cosine of a 10 s window of the clip and a window of any training item. Real pieces: held-out ones. | {copy}
-memorisation.clap_beyond | beyond all held-out pieces, by CLAP | share | Clips that are nearer to a training item than any held-out real piece is. | {copy}
+memorisation.clap_beyond | beyond held-out pieces, by CLAP | share | Clips that are nearer to a training item than held-out real pieces are at the 99th percentile. | {copy}
 memorisation.clap_overlap | by CLAP: overlap with held-out | share | {overlap} | {overlap_source}
 memorisation.latent_median | nearest training item by latents, median | correlation | Largest correlation of 10 s of latents (standardised channels, three places of the clip) with any training item at any frame offset; 1 is a copy. Real pieces: held-out ones. | {copy}
-memorisation.latent_beyond | beyond all held-out pieces, by latents | share | Clips that match a training item better than any held-out real piece does. | {copy}
+memorisation.latent_beyond | beyond held-out pieces, by latents | share | Clips that match a training item better than held-out real pieces do at the 99th percentile. | {copy}
 memorisation.latent_overlap | by latents: overlap with held-out | share | {overlap} | {overlap_source}
 autoencoder.si_sdr | SI-SDR | dB | Scale-invariant signal-to-distortion ratio of reconstructions of the middle 24 s of real pieces; higher is better. A decoder that makes its own phase is very low here by design. | {auraloss}
 autoencoder.stft | STFT distance | | Spectral convergence and log magnitude at three resolutions; lower is better. | {auraloss}
 autoencoder.mel | MEL distance | | As above on 128 mel bands; lower is better. | {auraloss}
+autoencoder.key | key exact after the round trip | share | Real pieces of known key whose key is still heard. Real pieces: heard in the recording. The distances above do not hear whether a tone is in tune. | {own}
+autoencoder.key_relative | key relative after the round trip | share | As above, heard as its relative. | {own}
+autoencoder.key_fifth | key a fifth away after the round trip | share | As above, heard a fifth away. | {own}
+autoencoder.chroma | chroma kept | cosine | Cosine of the chroma over time (constant Q, six octaves from A1, each moment scaled to 1) of recording and reconstruction. | {own}, librosa
+autoencoder.ring | ringing | dB | Power at the multiples of the latent rate over the power beside them, in spectra of 8 latents; the worst of four bands from 60 Hz to 12 kHz, mean over pieces. {artefact} Alarm above {ring} dB. | {own}; repeated noise: Guttman & Julesz 1963
+autoencoder.buzz | buzzing | dB | Power at the multiples of 86.1 Hz (a frame of 512 samples at 44.1 kHz) over that at the other multiples of the latent rate; as above. Alarm above {buzz} dB. | {own}
+autoencoder.pulse | pulsing | dB | As ringing, in the modulation spectrum of each band's envelope, up to 8 times the latent rate. Alarm above {pulse} dB. | {own}
+autoencoder.alarms | metallic, buzzing or pulsing | share | Pieces in which ringing, buzzing or pulsing exceeds its level in any band after the round trip. Real pieces: in the recording. | {own}
 """  # noqa: E501
 
 
@@ -114,6 +129,8 @@ def _parse(line: str) -> Definition:
         "sa2": SA2,
         "copy": SA2_COPY,
         "auraloss": AURALOSS,
+        "artefact": "Real pieces: in the recording, which knows no such grid.",
+        **{name: f"{level:g}" for name, level in LEVELS_DB.items()},
         "matched": MATCHED,
         "overlap": OVERLAP[0],
         "overlap_source": OVERLAP[1],

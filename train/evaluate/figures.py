@@ -1,6 +1,6 @@
 """From measured clips to figures: the same sums over generated and over real pieces."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -46,6 +46,10 @@ class Figures:
         given = {"value": value, "real": real, "chance": chance}
         if value is not None:
             self.values[name] = {k: round(float(v), 4) for k, v in given.items() if v is not None}
+
+    def sort(self) -> None:
+        """Bring the figures into the order of their definitions."""
+        self.values = {name: self.values[name] for name in DEFINITIONS if name in self.values}
 
     def put_all(
         self, figures: Callable[[Population], dict[str, float]], made: Population, real: Population
@@ -93,6 +97,7 @@ def put_obedience(figures: Figures, made: Population, real: Population) -> None:
         ("key", "key", "exact_share", True),
         ("key_mirex", "key", "mirex", False),
         ("key_profile", "key", "profile_exact_share", False),
+        ("chords", "chords", "heard_share", True),
     )
     for name, group, share, chance in rows:
         if ours[group]["asked"]:
@@ -176,6 +181,34 @@ def put_diversity(figures: Figures, made: Population, real: Population) -> None:
     for name, key in groups.items():
         beside = _diversity(real, key) if key != "name" else None
         figures.put(f"distribution.{name}", _diversity(made, key), beside)
+
+
+def put_autoencoder(figures: Figures, report: Mapping[str, Any]) -> None:
+    """What `evaluate_autoencoder` found; the recordings' own keys and artefacts stand for real."""
+    mean = report["mean"]
+    for name, key, beside in (
+        ("si_sdr", "si_sdr_db", ""),
+        ("stft", "stft", ""),
+        ("mel", "mel", ""),
+        ("key", "key_exact", "key_recording"),
+        ("key_relative", "key_relative", ""),
+        ("key_fifth", "key_fifth", ""),
+        ("chroma", "chroma_cosine", ""),
+        ("alarms", "alarm_share", "alarm_share_recording"),
+    ):
+        figures.put(f"autoencoder.{name}", mean.get(key), mean.get(beside))
+    for name, found in report["artefacts"].items():
+        worst = [max(found[side].values(), default=None) for side in ("decoded", "recording")]
+        figures.put(f"autoencoder.{name}", *worst)
+
+
+def put_attainable(figures: Figures, autoencoder: float) -> None:
+    """The autoencoder's own distance, and the clips' distance over what could be reached."""
+    found = figures.values.get("distribution.clap_fd")
+    figures.put("distribution.clap_fd_autoencoder", autoencoder)
+    if found is not None:
+        reachable = found["real"] + autoencoder
+        figures.put("distribution.clap_fd_ratio", found["value"] / max(reachable, 1e-9))
 
 
 def known(values: Sequence[float | None]) -> list[float]:

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from longform.audio import read
 from longform.music.draw import draw_plan
-from longform.music.plan import Plan, chord_starts
+from longform.music.plan import Plan
 from longform.music.styles import STYLES
-from longform.music.theory import QUALITIES, Chord, Key
+from longform.train.evaluate.chords import plan_path
 from longform.train.evaluate.features import analysis_mono
 from longform.train.evaluate.harmony import (
     FRAME_RATE_HZ,
@@ -154,30 +154,6 @@ def chord_examples(heard: Sequence[Heard]) -> tuple[np.ndarray, np.ndarray]:
         rows.append(chord_features(one.harmony)[chosen])
         truth.append(triads[chosen])
     return np.concatenate(rows), np.concatenate(truth)
-
-
-def plan_path(plan: Plan, start_seconds: float, frames: int) -> np.ndarray:
-    """The triad that the plan asks for in each frame; -1 after its end."""
-    path = np.full(frames, -1)
-    for frame in range(frames):
-        beat = (start_seconds + frame / FRAME_RATE_HZ) / plan.beat_seconds
-        bar = int(beat // plan.metre)
-        if bar < plan.bars:
-            chords = plan.chords[bar]
-            starts = np.array(chord_starts(plan.metre, len(chords)))
-            playing = int((starts <= beat - bar * plan.metre).sum()) - 1
-            path[frame] = triad_of(chords[playing], plan.key)
-    return path
-
-
-def triad_of(chord: Chord, key: Key) -> int:
-    """Major 0..11 or minor 12..23 by root; a chord without a third takes the key's."""
-    intervals = QUALITIES[chord.quality]
-    if 3 in intervals or 4 in intervals:
-        minor = 4 not in intervals
-    else:
-        minor = (chord.root + 4) % 12 not in key.scale
-    return chord.root + 12 * minor
 
 
 def plan_examples(count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -57,14 +57,18 @@ def recognise_chords(harmony: Harmony) -> Chords:
     """The triads of a `Harmony` that sounds."""
     loudness = harmony.treble.sum(1)
     sounding = np.flatnonzero(loudness > 0.03 * np.percentile(loudness, 95))
-    features = chord_features(harmony)[sounding[0] : sounding[-1] + 1]
-    weights = fitted_weights()
+    shares = triad_shares(harmony)[sounding[0] : sounding[-1] + 1]
+    return Chords(shares=shares, path=_viterbi(np.log(shares + 1e-12)))
+
+
+def triad_shares(harmony: Harmony) -> np.ndarray:
+    """How likely each triad is in each frame, `(frames, 24)`; every row sums to 1."""
+    features, weights = chord_features(harmony), fitted_weights()
     major = features @ weights["chord_major"]
     minor = features @ weights["chord_minor"] + weights["chord_bias"]
     scores = np.concatenate([major, minor], axis=1)
     scores -= scores.max(1, keepdims=True)
-    shares = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
-    return Chords(shares=shares, path=_viterbi(np.log(shares + 1e-12)))
+    return np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
 
 
 def chord_features(harmony: Harmony) -> np.ndarray:

@@ -12,6 +12,7 @@ from longform.music.prompt import read_prompt
 from longform.music.theory import Key
 from longform.tags import MAX_LONG_TEXT, read_tags
 from longform.train.dataset import Item, scan
+from longform.train.evaluate.chords import ChordPlan
 from longform.train.evaluate.selection import select_music, style_of
 
 EARLIER = "report.json"
@@ -34,6 +35,7 @@ class Asked:
     families: frozenset[str] = frozenset()
     asked_seconds: float | None = None
     end_seconds: float | None = None
+    chords: ChordPlan | None = None
     start_seconds: float = 0.0
     excerpt_seconds: float | None = None
 
@@ -61,7 +63,7 @@ def find_real(data: str | Path, *, seconds: float, seed: int, count: int) -> lis
 
 
 def _excerpt(item: Item, seconds: float) -> Asked:
-    key, bpm = item.facts.get("key"), item.facts.get("tempo_bpm")
+    key, bpm, plan = (item.facts.get(name) for name in ("key", "tempo_bpm", "plan"))
     return Asked(
         path=item.path,
         name=item.id,
@@ -70,6 +72,7 @@ def _excerpt(item: Item, seconds: float) -> Asked:
         bpm=float(bpm) if bpm else None,
         key=Key.parse(str(key)) if key else None,
         families=_families(item),
+        chords=ChordPlan.of_plan(Plan.from_json(plan)) if plan else None,
         start_seconds=max(item.seconds - seconds, 0.0),
         excerpt_seconds=seconds,
     )
@@ -93,6 +96,7 @@ def _asked(item: Item, earlier: dict[str, Any]) -> Asked:
         families=families,
         asked_seconds=facts.get("seconds") if tags.get("facts") else None,
         end_seconds=facts.get("end_seconds"),
+        chords=ChordPlan.of_facts(facts),
     )
 
 

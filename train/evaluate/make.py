@@ -12,6 +12,7 @@ from longform.pipeline import Pipeline
 from longform.progress import OnProgress, Progress, quiet
 from longform.provenance import read_recipe
 from longform.request import Request
+from longform.train.evaluate.prompts import load_prompts
 
 JOB = "generate"
 
@@ -53,6 +54,41 @@ def make_clips(
         made.append(Made(path=path, seconds=seconds))
         on_progress(Progress("generate", len(made), len(requests)))
     return made
+
+
+def generate_clips(
+    model: str,
+    prompts: str | Path | None,
+    count: int,
+    folder: Path,
+    *,
+    takes: int = 1,
+    seconds: float,
+    seed: int,
+    on_progress: OnProgress = quiet,
+) -> list[Made]:
+    """`make_clips` by model `model` of the first `count` of `load_prompts(prompts)`.
+
+    Raises:
+        UserError: no such model, unreadable prompts, other clips in the way.
+    """
+    texts = [prompt.text for prompt in load_prompts(prompts)[:count]]
+    requests = requests_of(texts, seconds=seconds, seed=seed, takes=takes)
+    return make_clips(Pipeline.from_pretrained(model), requests, folder, on_progress)
+
+
+def make_folder(path: str | Path) -> Path:
+    """The folder, made if it is not there.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"folder {str(folder)!r} cannot be made: {error.strerror}") from None
+    return folder
 
 
 def _make(pipeline: Pipeline, request: Request, path: Path) -> float:

@@ -142,6 +142,8 @@ def _measure(task: tuple[Asked, str]) -> Measured:
         asked_key=asked.key,
         mono=mono,
         harmony=harmony,
+        chords=asked.chords,
+        start_seconds=asked.start_seconds,
     )
     return Measured(
         asked=asked,

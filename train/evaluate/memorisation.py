@@ -107,13 +107,13 @@ def nearest_by_latents(
     frames = round(SEGMENT_SECONDS * training.latent_rate_hz)
     segments = [_segments(clip, autoencoder, training, frames) for clip in clips]
     owner = np.repeat(np.arange(len(clips)), [len(one) for one in segments])
-    queries = _centred(torch.cat(segments))
-    best = np.full(len(queries), -1.0)
-    where = np.zeros((len(queries), 2), dtype=int)
+    spectra = _spectra(_centred(torch.cat(segments)))
+    best = np.full(len(owner), -1.0)
+    where = np.zeros((len(owner), 2), dtype=int)
     for number, item in enumerate(training.items):
         if item.frames >= frames:
             latents = _standard(training.window(number, 0, item.frames), training)
-            values, offsets = _match(queries, latents).max(1)
+            values, offsets = _match(spectra, latents, frames).max(1)
             better = values.numpy() > best
             best[better] = values.numpy()[better]
             where[better, 0], where[better, 1] = number, offsets.numpy()[better]
@@ -136,14 +136,38 @@ def nearest_by_latents(
     return found
 
 
-def _match(queries: Tensor, latents: Tensor) -> Tensor:
-    """Correlation of unit queries (q, d, f) with each stretch of latents (d, n): (q, n - f + 1)."""
-    size = queries[0].numel()
-    ones = torch.ones(1, latents.shape[0], queries.shape[2])
-    products = F.conv1d(latents[None], queries)[0]
-    sums = F.conv1d(latents[None], ones)[0]
-    squares = F.conv1d(latents[None].square(), ones)[0]
-    return products / (squares - sums.square() / size).clamp(min=1e-6).sqrt()
+def _spectra(queries: Tensor) -> Tensor:
+    """Conjugate spectra (bins, q, d) of unit queries (q, d, f), for `_match`."""
+    block = _block_frames(queries.shape[2])
+    return torch.fft.rfft(queries, n=block).conj().permute(2, 0, 1).contiguous()
+
+
+def _match(spectra: Tensor, latents: Tensor, frames: int) -> Tensor:
+    """Correlation of queries of `frames` with each stretch of latents (d, n): (q, n - frames + 1).
+
+    By overlap-save: blocks of latents share a product with the queries at each frequency.
+    """
+    block = _block_frames(frames)
+    count, step = latents.shape[1] - frames + 1, block - frames + 1
+    blocks = -(-count // step)
+    padded = F.pad(latents, (0, (blocks - 1) * step + block - latents.shape[1]))
+    cut = padded.unfold(1, block, step)  # (d, blocks, block)
+    products = torch.bmm(spectra, torch.fft.rfft(cut).permute(2, 0, 1))  # (bins, q, blocks)
+    found = torch.fft.irfft(products.permute(1, 2, 0), n=block)[..., :step]
+    sums, squares = (_running(one, frames) for one in (latents.sum(0), latents.square().sum(0)))
+    spread = squares - sums.square() / (frames * latents.shape[0])
+    return found.flatten(1)[:, :count] / spread.clamp(min=1e-6).sqrt()
+
+
+def _block_frames(frames: int) -> int:
+    """Length of the blocks that latents are searched in: a power of two, 4 to 8 queries long."""
+    return 1 << (4 * frames - 1).bit_length()
+
+
+def _running(values: Tensor, frames: int) -> Tensor:
+    """Sums over each stretch of `frames` of (n,), float32 (n - frames + 1,)."""
+    total = F.pad(values.double().cumsum(0), (1, 0))
+    return (total[frames:] - total[:-frames]).float()
 
 
 def _centred(segments: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from longform.errors import UserError
 PLAYER_SECONDS = 6.0
 PLAYER_RATE_HZ = 24_000
 BARS = 24
-WIDTH, HEIGHT = 360, 110
+WIDTH, HEIGHT = 300, 110
 
 
 def outline_svg(outline: np.ndarray) -> str:
@@ -72,7 +72,7 @@ def player_tag(path: Path, start_seconds: float) -> str:
         target = Path(folder) / "part.ogg"
         part.save(target)
         data = _data_uri("audio/ogg", target.read_bytes())
-    return f'<audio controls preload="none" src="{data}"></audio>'
+    return f'<audio controls preload="metadata" src="{data}"></audio>'
 
 
 def histogram_svg(title: str, ours: Sequence[float], real: Sequence[float], unit: str = "") -> str:
@@ -97,14 +97,18 @@ def histogram_svg(title: str, ours: Sequence[float], real: Sequence[float], unit
         if share
     ]
     ticks = (
-        f'<text x="0" y="{HEIGHT - 3}">{low:.3g}</text>'
-        f'<text x="{WIDTH}" y="{HEIGHT - 3}" text-anchor="end">{high:.3g} {escape(unit)}</text>'
+        f'<text x="0" y="{HEIGHT - 3}">{_tick(low)}</text>'
+        f'<text x="{WIDTH}" y="{HEIGHT - 3}" text-anchor="end">{_tick(high)} {escape(unit)}</text>'
     )
     return (
         f'<figure><figcaption>{escape(title)}</figcaption><svg class="bars" '
         f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
         f"{''.join(bars)}{ticks}</svg></figure>"
     )
+
+
+def _tick(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _data_uri(kind: str, data: bytes) -> str:

@@ -8,6 +8,8 @@ from longform.errors import UserError
 from longform.music.prompt import read_prompt
 from longform.music.theory import Key
 
+MOST_PIECES = 1000
+
 
 @dataclass(frozen=True, kw_only=True)
 class TestPrompt:
@@ -22,14 +24,18 @@ class TestPrompt:
 
 
 def load_prompts(path: str | Path | None = None) -> list[TestPrompt]:
-    """The package's 64 prompts, or those of a text file.
+    """The package's 64 prompts, those of a text file, or the captions of a corpus' test split.
 
     A line is `style, BPM, key, prompt` with tabs between and `-` for what is not stated, or a plain
-    prompt, whose words are then read. Empty lines and lines with `#` in front do not count.
+    prompt, whose words are then read. Empty lines and lines with `#` in front do not count. Of a
+    corpus, which is a folder, come the first captions of its pieces by turns of style, then the
+    second ones.
 
     Raises:
-        UserError: the file is missing, empty, or a line is malformed.
+        UserError: the file is missing, empty, or a line is malformed; a corpus without test pieces.
     """
+    if path is not None and Path(path).is_dir():
+        return [_parse(text) for text in _captions(path)]
     try:
         text = (
             files("longform.train.evaluate").joinpath("prompts.txt").read_text("utf-8")
@@ -43,6 +49,16 @@ def load_prompts(path: str | Path | None = None) -> list[TestPrompt]:
     if not prompts:
         raise UserError(f"prompt file {str(path)!r} holds no prompt; write one per line")
     return prompts
+
+
+def _captions(corpus: str | Path) -> list[str]:
+    from itertools import zip_longest
+
+    from longform.train.evaluate.selection import select_music
+
+    items = select_music(corpus, split="test", count=MOST_PIECES, seed=0)
+    rounds = zip_longest(*(item.captions for item in items))
+    return [" ".join(text.split()) for turn in rounds for text in turn if text]
 
 
 def _parse(line: str) -> TestPrompt:

@@ -7,30 +7,41 @@ from typing import Any
 
 import numpy as np
 
+from longform.audio import Waveform
 from longform.bundle import Bundle
 from longform.progress import OnProgress, quiet
 from longform.train.evaluate.autoencoder import evaluate_autoencoder
 from longform.train.evaluate.clips import summarise
 from longform.train.evaluate.definitions import DEFINITIONS
-from longform.train.evaluate.distances import overlap_share
+from longform.train.evaluate.distances import frechet_distance, overlap_share
 from longform.train.evaluate.figures import (
     Figures,
     clip_row,
+    put_attainable,
+    put_autoencoder,
     put_distribution,
     put_diversity,
     put_obedience,
     put_structure,
     signal_figures,
 )
+from longform.train.evaluate.full import put_full
 from longform.train.evaluate.generation import prompt_match
 from longform.train.evaluate.inventory import find_clips, find_real, median_seconds
-from longform.train.evaluate.measure import Measured, measure_all, single_thread, towers
+from longform.train.evaluate.measure import (
+    Measured,
+    measure_all,
+    single_thread,
+    towers,
+    window_embeddings,
+)
 from longform.train.evaluate.memorisation import (
     Nearest,
     nearest_by_clap,
     nearest_by_latents,
     open_library,
 )
+from longform.train.evaluate.targets import outcomes
 from longform.train.evaluate.zeroshot import (
     Words,
     embed_words,
@@ -44,7 +55,8 @@ from longform.train.latents import LatentDataset
 
 FORMAT = 1
 REAL_PIECES = 64
-AUTOENCODER_PIECES = 8
+AUTOENCODER_PIECES = 16
+HELD_OUT_PERCENTILE = 99
 CLOSEST = 12
 
 
@@ -59,6 +71,7 @@ class Inputs:
         reference: corpus of real pieces that no part was trained on.
         training: corpus that the model was trained on.
         latents: folder of `longform train encode` of that corpus.
+        full: folder of weights for published scores, see `longform.train.evaluate.full`.
         cache: folder where embeddings of the training corpus are kept.
     """
 
@@ -69,6 +82,7 @@ class Inputs:
     reference: Path | None = None
     training: Path | None = None
     latents: Path | None = None
+    full: Path | None = None
     seed: int = 0
     jobs: int = 1
 
@@ -94,6 +108,7 @@ class Evaluation:
                 name: entry | {"unit": DEFINITIONS[name].unit, "title": DEFINITIONS[name].title}
                 for name, entry in self.figures.values.items()
             },
+            "targets": [one.to_json() for one in outcomes(self.figures.values)],
             "absent": self.absent,
             "details": self.details,
             "each": [clip_row(one) for one in self.made],
@@ -130,6 +145,9 @@ def evaluate(inputs: Inputs, on_progress: OnProgress = quiet) -> Evaluation:
             done.absent["distribution"] = "needs --reference: real pieces of the same kind"
         _memorisation(done, inputs, on_progress)
         _autoencoder(done, inputs, on_progress)
+        if inputs.full is not None:
+            put_full(done.figures, done.absent, (done.made, done.real), inputs.full, on_progress)
+    done.figures.sort()
     return done
 
 
@@ -159,6 +177,7 @@ def _hear_words(done: Evaluation, inputs: Inputs) -> tuple[list[np.ndarray], lis
     for name, key, chance in (
         ("clap_own", "mean_own", "mean_shuffled"),
         ("clap_any", "above_any_share", "chance_share"),
+        ("clap_shuffled", "above_shuffled_share", "chance_share"),
     ):
         ours, theirs = matches
         done.figures.put(f"obedience.{name}", ours.get(key), theirs.get(key), ours.get(chance))
@@ -209,7 +228,7 @@ def _memorisation(done: Evaluation, inputs: Inputs, on_progress: OnProgress) -> 
 def _put_nearest(
     done: Evaluation, name: str, made: Sequence[Nearest], real: Sequence[Nearest]
 ) -> None:
-    """Both distributions, the share of clips beyond every held-out piece, and the closest pairs."""
+    """Both distributions, the share of clips beyond the held-out pieces, and the closest pairs."""
     if not made:
         return
     ours, theirs = ([one.likeness for one in side] for side in (made, real))
@@ -219,9 +238,9 @@ def _put_nearest(
         float(np.median(theirs)) if theirs else None,
     )
     if theirs:
-        done.figures.put(
-            f"memorisation.{name}_beyond", float(np.mean(np.array(ours) > max(theirs)))
-        )
+        line = float(np.percentile(theirs, HELD_OUT_PERCENTILE))
+        beyond = [float(np.mean(np.array(side) > line)) for side in (ours, theirs)]
+        done.figures.put(f"memorisation.{name}_beyond", *beyond)
         done.figures.put(f"memorisation.{name}_overlap", overlap_share(ours, theirs))
     closest = sorted(made, key=lambda one: -one.likeness)[:CLOSEST]
     done.details[f"memorisation_{name}"] = {
@@ -235,17 +254,27 @@ def _autoencoder(done: Evaluation, inputs: Inputs, on_progress: OnProgress) -> N
     if inputs.model is None or inputs.reference is None:
         done.absent["autoencoder"] = "needs --model and --reference"
         return
+    clap = towers(inputs.scorer)
+    windows: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+
+    def also(*pair: Waveform) -> None:
+        for side, waveform in zip(windows, pair, strict=True):
+            side.append(window_embeddings(clap, waveform))
+
     report = evaluate_autoencoder(
         Bundle.load(inputs.model).autoencoder(),
         inputs.reference,
         count=AUTOENCODER_PIECES,
         seed=inputs.seed,
         split="all",
+        also=also,
         on_progress=on_progress,
     )
-    for name, key in (("si_sdr", "si_sdr_db"), ("stft", "stft"), ("mel", "mel")):
-        done.figures.put(f"autoencoder.{name}", report["mean"][key])
-    done.details["autoencoder"] = {key: report[key] for key in ("pieces", "styles")}
+    put_autoencoder(done.figures, report)
+    recorded, decoded = (np.concatenate(side) for side in windows)
+    put_attainable(done.figures, frechet_distance(decoded, recorded))
+    kept = ("pieces", "latent_rate_hz", "mean", "styles", "artefacts")
+    done.details["autoencoder"] = {key: report[key] for key in kept}
 
 
 def _heard(clips: Sequence[Measured], words: Words) -> np.ndarray:

@@ -3,11 +3,23 @@
 from collections.abc import Sequence
 from typing import Any
 
+from longform.train.evaluate.targets import Outcome, readable
+
+MISTAKEN = 5
+
 
 def autoencoder_table(report: dict[str, Any]) -> str:
-    """Per style, the mean, and the published figures to read them against."""
+    """Per style, the mean, the published figures to read them against, and the artefacts."""
     rows = [
-        [style, f"{f['stft']:.3f}", f"{f['mel']:.3f}", f"{f['si_sdr_db']:.2f}"]
+        [
+            style,
+            f"{f['stft']:.3f}",
+            f"{f['mel']:.3f}",
+            f"{f['si_sdr_db']:.2f}",
+            *(_share_of(f, name) for name in KEYS_KEPT),
+            f"{f['chroma_cosine']:.3f}" if "chroma_cosine" in f else "",
+            _share_of(f, "alarm_share"),
+        ]
         for style, f in (
             *report["styles"].items(),
             (f"mean of {report['pieces']}", report["mean"]),
@@ -16,7 +28,40 @@ def autoencoder_table(report: dict[str, Any]) -> str:
     ]
     size = f"{report['latent_rate_hz']:g} Hz x {report['latent_channels']}"
     head = f"autoencoder of {report['model']}: {size}, unseen pieces, lower is better but SI-SDR"
-    return head + "\n" + _table(["style", "STFT", "MEL", "SI-SDR dB"], rows)
+    titles = ["style", "STFT", "MEL", "SI-SDR dB", *KEYS_KEPT.values(), "chroma", "artefacts"]
+    return f"{head}\n{_table(titles, rows)}\n\n{_artefacts(report)}"
+
+
+KEYS_KEPT = {
+    "key_recording": "key in recording",
+    "key_exact": "after",
+    "key_relative": "relative",
+    "key_fifth": "fifth",
+}
+
+
+def _artefacts(report: dict[str, Any]) -> str:
+    """Power at multiples of the decoder's own rates over that beside them."""
+    bands = list(report["artefacts"]["ring"]["decoded"])
+    rows = [
+        [
+            f"{name}, {side}",
+            *(f"{found[side][band]:+.1f}" if band in found[side] else "" for band in bands),
+            f"{found['level_db']:g}",
+            _percent(found["alarm_share"][side]),
+        ]
+        for name, found in report["artefacts"].items()
+        for side in ("recording", "decoded")
+    ]
+    rates = (
+        f"the latent rate, {report['latent_rate_hz']:.2f} Hz (buzz: {report['frame_rate_hz']:.1f})"
+    )
+    head = f"dB at multiples of {rates}, over what lies beside"
+    return f"{head}\n{_table(['artefact', *bands, 'alarm above', 'alarms'], rows)}"
+
+
+def _share_of(figures: dict[str, Any], name: str) -> str:
+    return _percent(figures[name]) if name in figures else ""
 
 
 def generation_table(report: dict[str, Any]) -> str:
@@ -52,14 +97,27 @@ def figures_table(report: dict[str, Any]) -> str:
     rows = [
         [
             f"{name.partition('.')[0]}: {entry['title']}",
-            *(_figure(entry.get(key), entry["unit"]) for key in ("value", "real", "chance")),
+            *(
+                readable(entry[key], entry["unit"]) if key in entry else ""
+                for key in ("value", "real", "chance")
+            ),
         ]
         for name, entry in report["figures"].items()
     ]
     text = f"{report['clips']} clips of {report['of']}\n"
     text += _table(["figure", "generated", "real", "chance"], rows)
+    mistaken = report["details"]["style_confusion"]["clips"][:MISTAKEN]
+    if mistaken:
+        pairs = [f"{one['asked']} heard as {one['heard']} {one['clips']}" for one in mistaken]
+        text += f"\nstyles mistaken most: {', '.join(pairs)}"
     absent = [f"{name}: not measured; {why}" for name, why in report["absent"].items()]
     return "\n".join([text, *absent])
+
+
+def targets_table(found: Sequence[Outcome]) -> str:
+    """Each target with its verdict."""
+    rows = [[one.title, one.wanted, one.found, one.verdict] for one in found]
+    return _table(["target", "wanted", "found", ""], rows)
 
 
 def structure_table(report: dict[str, Any]) -> str:
@@ -93,10 +151,18 @@ def _obedience(report: dict[str, Any]) -> list[list[str]]:
         ["key exact, by published profile", _percent(key["profile_exact_share"]), ""],
         ["key, MIREX score", f"{key['mirex']:.3f}", ""],
         ["keys", relations, ""],
+        *_chords(report["chords"]),
         ["silent / clipped / static", _counts(report), ""],
         ["stereo correct", _percent(report["stereo_correct_share"]), ""],
         ["largest seam ratio", f"{report['largest_seam_ratio']:.2f}", ""],
     ]
+
+
+def _chords(found: dict[str, Any]) -> list[list[str]]:
+    if not found["asked"]:
+        return []
+    shares = (_percent(found[name]) for name in ("heard_share", "chance_share"))
+    return [[f"chords of the plan heard, of {found['bars']} bars", *shares]]
 
 
 def _counts(report: dict[str, Any]) -> str:
@@ -105,12 +171,6 @@ def _counts(report: dict[str, Any]) -> str:
 
 def _text(value: Any) -> str:
     return "-" if value is None else str(value)
-
-
-def _figure(value: float | None, unit: str) -> str:
-    if value is None:
-        return ""
-    return _percent(value) if unit == "share" else f"{value:.4g} {unit}".strip()
 
 
 def _percent(share: float) -> str:

@@ -4,7 +4,7 @@ After the paper (arXiv 2404.10301, section 4): prompts are random subsets of the
 the time as `Key: value` pairs joined by `|`, else as plain lists, in random order and case.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,29 @@ _FORM_WORDS = {
     "chorus": "a big chorus",
     "bridge": "a bridge",
 }
+_ROLES = {
+    "drums": ("drums", "drum part", "drum beat", "beat", "drum track", "percussion"),
+    "bass": ("bass line", "bass", "bassline", "bass part"),
+    "keys": ("keys", "keyboard part", "keyboards", "chords"),
+    "guitar": ("guitar", "guitar part", "guitars"),
+    "strings": ("strings", "string part"),
+    "winds": ("winds", "wind part", "wind instruments"),
+    "pad": ("pad", "pads", "background pad"),
+    "lead": ("lead", "lead melody", "melody", "lead line"),
+}
+_STEMS = (
+    "{part}",
+    "{part}",
+    "{style} {part}",
+    "{style} {part}",
+    "{mood} {part}",
+    "{mood} {style} {part}",
+    "{part} for a {style} {piece}",
+    "add {part}",
+    "{part} to go with this {style} {piece}",
+    "Genre: {style}|Instruments: {part}",
+    "{style}, {part}",
+)
 _EFFECT_SENTENCES = (
     "{name}",
     "{name} sound effect",
@@ -198,6 +221,44 @@ def _sentence(facts: dict[str, Any], rng: np.random.Generator) -> str:
 def _brief(facts: dict[str, Any], rng: np.random.Generator) -> str:
     text = _fill(_pick(rng, _SHORT), facts, rng)
     return f"{text}, {_bpm(facts, rng)}" if rng.random() < 0.2 else text
+
+
+def stem_captions(facts: dict[str, Any], families: Sequence[str], seed: int, n: int) -> list[str]:
+    """Up to `n` different ways to ask for the stems `families` of a piece, fixed by `seed`.
+
+    `facts` are the piece's; of those that `captions` reads, "style" and "moods" are enough, and
+    "stem_instruments" (canonical names by family) names the instruments.
+    """
+    rng = np.random.default_rng([seed, 2424])
+    found: dict[str, None] = {}
+    for _ in range(40 * n):
+        found.setdefault(_cased(_stem(facts, families, rng), rng))
+        if len(found) == n:
+            break
+    return list(found)
+
+
+def _stem(facts: dict[str, Any], families: Sequence[str], rng: np.random.Generator) -> str:
+    played = facts.get("stem_instruments", {})
+    parts = []
+    for family in families:
+        names = [name for name in played.get(family, []) for name in SYNONYMS.get(name, [name])]
+        wanted = (
+            _pick(rng, names)
+            if names and rng.random() < 0.6
+            else _pick(rng, _ROLES.get(family, (family,)))
+        )
+        parts.append(wanted)
+    templates = _STEMS if facts.get("style") else _STEMS[:1]
+    text = _pick(rng, templates).format(
+        part=_listed(parts),
+        style=_style(facts, rng) if facts.get("style") else "",
+        mood=_pick(rng, facts.get("moods") or ["fitting"]),
+        piece=_pick(rng, _PIECE),
+    )
+    if facts.get("tempo_bpm") and rng.random() < 0.15:
+        text = f"{text}, {_bpm(facts, rng)}"
+    return text
 
 
 _WRITERS = (_record, _sentence, _record, _tags, _record, _brief, _record, _sentence)

@@ -1,0 +1,168 @@
+"""The inverse-STFT head: magnitudes, phases, tones and noise become audio.
+
+The head follows Vocos (Siuzdak 2023, arXiv 2306.00814). A stationary latent goes through
+convolutions to a stationary answer, so a phase that the decoder makes itself can turn only at
+multiples of the latent rate, out of tune. Low down, phases therefore come from a bank of tones that
+keeps time (`longform.autoencoder.tones`), and everywhere from noise as far as the decoder says; it
+shapes both by its magnitudes. Higher up the phases are its own, for the sake of sharp attacks, but
+wander slowly: an attack stays one, and a steady sound does not ring at the latent rate.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional
+
+from longform.autoencoder.noise import white_noise
+from longform.autoencoder.tones import PERIOD_FRAMES, ToneBank
+
+HEAD_WINDOW, HEAD_HOP = 2048, 512
+BINS = HEAD_WINDOW // 2 + 1
+MOST_NOISE = 3.0  # log-deviation; beyond it nothing of another phase is left
+TUNED_HZ = (900.0, 4000.0)
+"""Below, the phase is that of the tones; above, the decoder's own; between, both."""
+DRIFT_RADIANS, DRIFT_CYCLES, DRIFT_PER_BIN = 1.2, (17, 29, 41), (0.031, -0.047, 0.023)
+"""How far, how often a period, and how differently from bin to bin the own phases wander."""
+FAINT = 2.5e-3  # squared magnitude of tones, below which they say little of the phase
+LOUDEST = 6.5  # log-magnitude of a bin; a full-scale sine has log(512) = 6.24
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a decoder asks of the head, r frames a latent and BINS bins (n) a frame.
+
+    Log-magnitudes (b, c, f*r, n); phase vectors (2, b, c, f*r, n) of any length; log-amplitudes of
+    the tones (b, c, f*r, tones); log-deviations of the noise on unit phase vectors (b, c, f*r, n).
+    """
+
+    log_magnitude: Tensor
+    phase: Tensor
+    tones: Tensor | None
+    noise: Tensor | None
+
+
+class SpectralHead(nn.Module):
+    """What a decoder draws -> audio; `even_noise` alone is kept with the weights."""
+
+    window: Tensor
+    rotation: Tensor
+    own_share: Tensor
+    drift: Tensor
+    even_noise: Tensor
+
+    def __init__(self, sample_rate: int, hop_samples: int, *, tones: int, noise: bool) -> None:
+        super().__init__()
+        window = torch.hann_window(HEAD_WINDOW)
+        self.register_buffer("window", window, persistent=False)
+        self.register_buffer("rotation", _rotation(), persistent=False)
+        if tones:
+            self.bank = ToneBank(tones, sample_rate, hop_samples, window)
+            self.register_buffer("own_share", _own_share(sample_rate), persistent=False)
+        if noise:
+            self.register_buffer("drift", _drift(PERIOD_FRAMES * hop_samples), persistent=False)
+            noise_frames = white_noise(PERIOD_FRAMES * hop_samples).view(PERIOD_FRAMES, -1)
+            self.register_buffer("even_noise", noise_frames)
+
+    def forward(self, drawn: Drawn) -> Tensor:
+        """What a decoder drew of f latents -> audio (b, c, f * hop)."""
+        tones = None if drawn.tones is None else self.bank(drawn.tones, HEAD_HOP).float()
+        phase = _unit(drawn.phase)
+        if drawn.noise is not None:
+            phase = self._drifted(phase)
+        if tones is not None:
+            phase = self.own_share * phase + (1 - self.own_share) * self._phase_of(tones)
+        if drawn.noise is not None:
+            deviation = drawn.noise.clamp(max=MOST_NOISE).exp()
+            phase = phase + deviation * self._noise_spectra(phase.shape[3])
+        magnitude = torch.exp(drawn.log_magnitude.clamp(max=LOUDEST))
+        blocks = self.blocks(_unit(phase) * magnitude)
+        return self.join(blocks if tones is None else blocks + tones)
+
+    def _drifted(self, phase: Tensor) -> Tensor:
+        """Phase vectors (2, b, c, f, n), turned by where the drift is."""
+        turns = torch.arange(phase.shape[3], device=phase.device) % self.drift.shape[1]
+        (real, imaginary), (cosine, sine) = phase, self.drift[:, turns]
+        return torch.stack([real * cosine - imaginary * sine, real * sine + imaginary * cosine])
+
+    def _phase_of(self, tones: Tensor) -> Tensor:
+        """Unit phase vectors (2, b, c, f, n) of windowed blocks (b, c, f, w); no gradient."""
+        with torch.no_grad():
+            return _unit(self._turned(torch.fft.rfft(tones), back=True), FAINT)
+
+    def _noise_spectra(self, frames: int) -> Tensor:
+        """The even noise as spectra (2, 1, 1, f, n), root mean square 1."""
+        noise = self.even_noise.float().view(1, -1)
+        period = noise.shape[1] // HEAD_HOP
+        side = (HEAD_WINDOW - HEAD_HOP) // 2
+        around = functional.pad(noise, (side, side), mode="circular")[0]
+        blocks = around.unfold(0, HEAD_WINDOW, HEAD_HOP)[:frames] * self.window
+        spectra = self._turned(torch.fft.rfft(blocks), back=True)
+        spectra = spectra / self.window.square().sum().sqrt()
+        return spectra[:, None, None, torch.arange(frames, device=spectra.device) % period]
+
+    def blocks(self, spectra: Tensor) -> Tensor:
+        """Spectra (2, b, c, f, n) of windowed frames, hops apart -> those frames (b, c, f, w)."""
+        turned = self._turned(torch.complex(*spectra), back=False)
+        return torch.fft.irfft(torch.complex(*turned), n=HEAD_WINDOW, dim=-1)
+
+    def _turned(self, spectra: Tensor, *, back: bool) -> Tensor:
+        """Complex spectra (..., f, n) -> real pairs (2, ..., f, n), turned by i^(k n) or back.
+
+        Bin k of frame n is referred to the phase that the bin's centre frequency has there, so that
+        a steady tone asks for a slowly turning vector instead of a fast one.
+        """
+        turns = torch.arange(spectra.shape[-2], device=spectra.device) % 4
+        cosine, sine = self.rotation[:, turns]
+        sine = -sine if back else sine
+        real, imaginary = spectra.real, spectra.imag
+        return torch.stack([real * cosine - imaginary * sine, real * sine + imaginary * cosine])
+
+    def join(self, blocks: Tensor) -> Tensor:
+        """Overlap-add of frames centred at (n + 1/2) hops, exact window-envelope normalisation."""
+        envelope = self.window.square().expand(1, 1, blocks.shape[2], HEAD_WINDOW)
+        return _overlap_add(blocks * self.window) / _overlap_add(envelope)
+
+
+def _rotation() -> Tensor:
+    """cos and sin of (pi/2) k n for n = 0..3 and every bin k, shape (2, 4, bins)."""
+    quarter = torch.outer(torch.arange(4), torch.arange(BINS)) % 4
+    cosine = torch.tensor([1.0, 0.0, -1.0, 0.0])[quarter]
+    sine = torch.tensor([0.0, 1.0, 0.0, -1.0])[quarter]
+    return torch.stack([cosine, sine])
+
+
+def _own_share(sample_rate: int) -> Tensor:
+    """How much of the phase (bins,) is the decoder's own beside that of the tones."""
+    hz = torch.arange(BINS) * sample_rate / HEAD_WINDOW
+    low, high = TUNED_HZ
+    return ((hz - low) / (high - low)).clamp(0, 1)
+
+
+def _drift(period_samples: int) -> Tensor:
+    """Unit vectors (2, frames, bins) that wander by up to 18 Hz, and end where they began."""
+    time = torch.arange(period_samples // HEAD_HOP)[:, None] * (2 * math.pi * HEAD_HOP)
+    bins = torch.arange(BINS)
+    waves = [
+        torch.cos(cycles * time / period_samples + per_bin * bins + number)
+        for number, (cycles, per_bin) in enumerate(zip(DRIFT_CYCLES, DRIFT_PER_BIN, strict=True))
+    ]
+    angle = DRIFT_RADIANS * torch.stack(waves).sum(0)
+    return torch.stack([angle.cos(), angle.sin()])
+
+
+def _unit(vectors: Tensor, floor: float = 1e-8) -> Tensor:
+    """Vectors (2, ...) at length 1, shorter where their square is near `floor`."""
+    return vectors * torch.rsqrt(vectors.square().sum(0) + floor)
+
+
+def _overlap_add(blocks: Tensor) -> Tensor:
+    """Windows (b, c, f, 4*hop) a hop apart -> samples (b, c, f*hop), centred; linear."""
+    frames = blocks.shape[2]
+    parts = rearrange(blocks, "b c f (q h) -> q b c f h", q=HEAD_WINDOW // HEAD_HOP)
+    total = sum(functional.pad(part, (0, 0, q, len(parts) - 1 - q)) for q, part in enumerate(parts))
+    assert isinstance(total, Tensor)
+    side = (HEAD_WINDOW - HEAD_HOP) // 2
+    return total.flatten(2)[..., side : side + frames * HEAD_HOP]
