@@ -29,6 +29,8 @@ DRIFT_RADIANS, DRIFT_CYCLES, DRIFT_PER_BIN = 1.2, (17, 29, 41), (0.031, -0.047, 
 FAINT = 2.5e-3  # squared magnitude of tones, below which they say little of the phase
 LOUDEST = 6.5  # log-magnitude of a bin; a full-scale sine has log(512) = 6.24
 
+Pair = Tensor | tuple[Tensor, Tensor]
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -84,13 +86,12 @@ class SpectralHead(nn.Module):
     def _drifted(self, phase: Tensor) -> Tensor:
         """Phase vectors (2, b, c, f, n), turned by where the drift is."""
         turns = torch.arange(phase.shape[3], device=phase.device) % self.drift.shape[1]
-        (real, imaginary), (cosine, sine) = phase, self.drift[:, turns]
-        return torch.stack([real * cosine - imaginary * sine, real * sine + imaginary * cosine])
+        return _turned(phase, self.drift[:, turns])
 
     def _phase_of(self, tones: Tensor) -> Tensor:
         """Unit phase vectors (2, b, c, f, n) of windowed blocks (b, c, f, w); no gradient."""
         with torch.no_grad():
-            return _unit(self._turned(torch.fft.rfft(tones), back=True), FAINT)
+            return _unit(self._referred(torch.fft.rfft(tones)), FAINT)
 
     def _noise_spectra(self, frames: int) -> Tensor:
         """The even noise as spectra (2, 1, 1, f, n), root mean square 1."""
@@ -99,26 +100,26 @@ class SpectralHead(nn.Module):
         side = (HEAD_WINDOW - HEAD_HOP) // 2
         around = functional.pad(noise, (side, side), mode="circular")[0]
         blocks = around.unfold(0, HEAD_WINDOW, HEAD_HOP)[:frames] * self.window
-        spectra = self._turned(torch.fft.rfft(blocks), back=True)
-        spectra = spectra / self.window.square().sum().sqrt()
+        spectra = self._referred(torch.fft.rfft(blocks)) / self.window.square().sum().sqrt()
         return spectra[:, None, None, torch.arange(frames, device=spectra.device) % period]
 
     def blocks(self, spectra: Tensor) -> Tensor:
-        """Spectra (2, b, c, f, n) of windowed frames, hops apart -> those frames (b, c, f, w)."""
-        turned = self._turned(torch.complex(*spectra), back=False)
-        return torch.fft.irfft(torch.complex(*turned), n=HEAD_WINDOW, dim=-1)
-
-    def _turned(self, spectra: Tensor, *, back: bool) -> Tensor:
-        """Complex spectra (..., f, n) -> real pairs (2, ..., f, n), turned by i^(k n) or back.
+        """Spectra (2, b, c, f, n) of windowed frames, hops apart -> those frames (b, c, f, w).
 
         Bin k of frame n is referred to the phase that the bin's centre frequency has there, so that
         a steady tone asks for a slowly turning vector instead of a fast one.
         """
-        turns = torch.arange(spectra.shape[-2], device=spectra.device) % 4
-        cosine, sine = self.rotation[:, turns]
-        sine = -sine if back else sine
-        real, imaginary = spectra.real, spectra.imag
-        return torch.stack([real * cosine - imaginary * sine, real * sine + imaginary * cosine])
+        turned = _turned(spectra, self._centre_phase(spectra.shape[-2]))
+        return torch.fft.irfft(torch.complex(*turned), n=HEAD_WINDOW, dim=-1)
+
+    def _referred(self, spectra: Tensor) -> Tensor:
+        """Complex spectra (..., f, n) -> real pairs (2, ..., f, n) as `blocks` takes them."""
+        cosine, sine = self._centre_phase(spectra.shape[-2])
+        return _turned((spectra.real, spectra.imag), (cosine, -sine))
+
+    def _centre_phase(self, frames: int) -> Tensor:
+        """i^(k n) of bin k in frame n, as pairs (2, f, n)."""
+        return self.rotation[:, torch.arange(frames, device=self.rotation.device) % 4]
 
     def join(self, blocks: Tensor) -> Tensor:
         """Overlap-add of frames centred at (n + 1/2) hops, exact window-envelope normalisation."""
@@ -151,6 +152,12 @@ def _drift(period_samples: int) -> Tensor:
     ]
     angle = DRIFT_RADIANS * torch.stack(waves).sum(0)
     return torch.stack([angle.cos(), angle.sin()])
+
+
+def _turned(vectors: Pair, by: Pair) -> Tensor:
+    """The complex product of pairs (2, ...) of real and imaginary parts."""
+    (real, imaginary), (cosine, sine) = vectors, by
+    return torch.stack([real * cosine - imaginary * sine, real * sine + imaginary * cosine])
 
 
 def _unit(vectors: Tensor, floor: float = 1e-8) -> Tensor:

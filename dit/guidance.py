@@ -82,8 +82,9 @@ def guided(
 def mixed(model: Model, parts: Sequence[tuple[Condition, float]]) -> Denoise:
     """The sum of what the network says under several conditions, weighted; one batch of them all.
 
-    That is guidance by several sources, each at a scale of its own, as in StemGen (arXiv
-    2312.08723, eq. 3). All conditions have, or lack, the same of their optional tensors.
+    That is what guidance by several sources, each at a scale of its own, comes to (StemGen, arXiv
+    2312.08723, eq. 3; InstructPix2Pix, arXiv 2211.09800, eq. 3). All conditions have, or lack, the
+    same of their optional tensors.
     """
     conditions = [condition for condition, _ in parts]
     together = reduce(join, conditions)

@@ -1,7 +1,7 @@
 """A recording is answered: a stem that fits it, as long as it, aligned with it sample by sample.
 
 After StemGen (Parker et al. 2023, arXiv 2312.08723): the denoiser hears the latents of the mix, and
-what words and mix ask for is exaggerated separately, by scales of their own (eq. 3 there).
+what words and mix ask for is exaggerated separately, by scales of their own (see `_parts`).
 """
 
 from collections.abc import Sequence

@@ -61,7 +61,7 @@ class MelodyResult(Result):
     """A piece along a tune; `melody_match` is how much of the tune is in it, 0 to 1.
 
     It is the mean cosine of the piece's chroma with the tune's single pitch classes, MusicGen's
-    measure of adherence; music that does not know the tune has about 0.2 to 0.3.
+    measure of adherence.
     """
 
     melody_match: float = 0.0

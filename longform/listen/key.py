@@ -6,7 +6,7 @@ from longform.listen.chords import hear_triads
 from longform.listen.describe import Curves
 from longform.music.theory import Key
 
-_PROFILES = {
+PROFILES = {
     "major": (0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081),
     "minor": (0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052),
 }
@@ -25,9 +25,7 @@ def hear_key(curves: Curves) -> Key | None:
     triads, _ = hear_triads(curves)
     if not is_tonal(triads):
         return None
-    profiles = np.stack([np.roll(_PROFILES[key.mode], key.tonic) for key in KEYS])
-    fit = _correlations(profiles, curves.chroma.mean(0))
-    fit = fit + _TRIADS_WEIGHT * _correlations(profiles, triads.mean(0))
+    fit = profile_fit(curves.chroma.mean(0)) + _TRIADS_WEIGHT * profile_fit(triads.mean(0))
     return KEYS[int(np.argmax(fit))]
 
 
@@ -36,8 +34,9 @@ def is_tonal(triads: np.ndarray) -> bool:
     return bool((triads.sum(axis=1) > 0).mean() >= _TONAL_SHARE)
 
 
-def _correlations(profiles: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Pearson's r of each row of (n, 12) with (12,)."""
+def profile_fit(shares: np.ndarray) -> np.ndarray:
+    """How well pitch-class shares (12,) fit the profile of each of `KEYS`: Pearson's r, (24,)."""
+    profiles = np.stack([np.roll(PROFILES[key.mode], key.tonic) for key in KEYS])
     centred = profiles - profiles.mean(1, keepdims=True)
     shares = shares - shares.mean()
     norms = np.linalg.norm(centred, axis=1) * np.linalg.norm(shares)

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from longform.audio import Waveform
+from longform.listen.key import KEYS, profile_fit
 from longform.music.theory import Key
 from longform.train.evaluate.features import analysis_mono
 from longform.train.evaluate.harmony import (
@@ -25,14 +26,7 @@ from longform.train.evaluate.harmony import (
 from longform.train.evaluate.weights import fitted_weights
 
 EDGE_SECONDS = 2.0
-KEYS = tuple(Key(tonic, mode) for mode in ("major", "minor") for tonic in range(12))
 Relation = Literal["exact", "relative", "fifth", "parallel", "other"]
-
-ALBRECHT_SHANAHAN = {
-    "major": (0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081),
-    "minor": (0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052),
-}
-"""Pitch-class shares from the tonic up; Albrecht & Shanahan, Music Perception 31(1), 2013."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +56,7 @@ def profile_key(harmony: Harmony) -> Key | None:
     """The key whose Albrecht-Shanahan profile correlates best with the mean chroma."""
     if not harmony.sounds:
         return None
-    chroma = (harmony.treble + harmony.bass).mean(0)
-    scores = [
-        np.corrcoef(np.roll(ALBRECHT_SHANAHAN[key.mode], key.tonic), chroma)[0, 1] for key in KEYS
-    ]
-    return KEYS[int(np.argmax(scores))]
+    return KEYS[int(np.argmax(profile_fit((harmony.treble + harmony.bass).mean(0))))]
 
 
 def key_relation(estimated: Key | None, asked: Key) -> Relation:
