@@ -245,15 +245,19 @@ class Bundle:
     def _config(self, cls: type, part: str) -> Any:
         return from_mapping(cls, getattr(self.manifest, part).config, f"{self.folder}: {part}")
 
-    def _network(self, part: str, build: Callable[[], N], prefix: str = "") -> N:
-        """Build and fill one network, which may not be larger than what the file holds."""
-        path = self.folder / f"{part}.safetensors"
-        tensors = {
+    def tensors(self, file: str, prefix: str = "") -> dict[str, Tensor]:
+        """What `<file>.safetensors` holds under `prefix`, which is cut off; 8 bits made whole."""
+        path = self.folder / f"{file}.safetensors"
+        found = {
             key.removeprefix(prefix): tensor
             for key, tensor in load_tensors(path).items()
             if key.startswith(prefix)
         }
-        tensors = restore(tensors, str(path))
+        return restore(found, str(path))
+
+    def _network(self, part: str, build: Callable[[], N], prefix: str = "") -> N:
+        """Build and fill one network, which may not be larger than what the file holds."""
+        path, tensors = self.folder / f"{part}.safetensors", self.tensors(part, prefix)
         with parameter_budget(sum(tensor.numel() for tensor in tensors.values()), str(path)):
             network = build()
         load_into(network, tensors, str(path))

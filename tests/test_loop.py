@@ -168,7 +168,7 @@ def test_start_from_takes_the_averaged_weights(tmp_path: Path) -> None:
     run = trainees.run_config("plain", tmp_path / "wide", 1, **settings)
     with pytest.raises(UserError, match=r"start_from .*: model: .*wrong shape"):
         loop.fit(trainees.make("plain", run, width=16), run)
-    with pytest.raises(UserError, match="holds no checkpoint"):
+    with pytest.raises(UserError, match="neither installed nor a folder"):
         trainees.train("plain", tmp_path / "none", 1, start_from=str(tmp_path / "nowhere"))
 
 

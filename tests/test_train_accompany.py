@@ -301,7 +301,7 @@ def test_a_run_that_starts_from_less_says_so_and_resumes_bit_by_bit(
 
     capsys.readouterr()
     fit(DiTTrainee(later("straight")), later("straight").run)
-    assert "new, at zero: guide feature 'melody', context" in capsys.readouterr().err
+    assert "new: guide feature 'melody', context" in capsys.readouterr().err
     broken = later("broken")
     fit(DiTTrainee(broken), replace(broken.run, steps=2))
     fit(DiTTrainee(broken), broken.run)

@@ -98,6 +98,12 @@ def broken(path: Path) -> str | None:
     return None
 
 
+def is_run(path: str | Path) -> bool:
+    """Whether `path` is a run folder or a checkpoint, and not a bundle's name or folder."""
+    path = Path(path)
+    return (path / "checkpoints").is_dir() or _NAME.fullmatch(path.name) is not None
+
+
 def resolve(path: str | Path, say: Say) -> Path:
     """The checkpoint meant by `path`: itself, or the newest one of a run folder.
 

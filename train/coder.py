@@ -30,22 +30,12 @@ def load_autoencoder(model: str | Path) -> tuple[nn.Module, Source]:
     Raises:
         UserError: there is none, or its weights do not fit its config.
     """
-    from longform.bundle import Bundle
-
-    if (Path(model) / "checkpoints").is_dir() or Path(model).name.startswith("step-"):
-        part = read_part(model, "autoencoder", lambda text: print(text, file=sys.stderr))
-        assert part.kind is not None
-        network = build(part.kind, part.config)
-        load_into(network, part.tensors, part.source)
-        kind, config, name = part.kind, part.config, part.source
-    else:
-        bundle = Bundle.load(model)
-        loaded = bundle.autoencoder()
-        assert isinstance(loaded, nn.Module)
-        network, name = loaded, bundle.manifest.name
-        kind, config = bundle.manifest.autoencoder.kind, bundle.manifest.autoencoder.config
+    part = read_part(model, "autoencoder", lambda text: print(text, file=sys.stderr))
+    assert part.kind is not None
+    network = build(part.kind, part.config)
+    load_into(network, part.tensors, part.source)
     network.eval().requires_grad_(False)
-    return network, Source(kind, config, name, fingerprint(network))
+    return network, Source(part.kind, part.config, part.source, fingerprint(network))
 
 
 def fingerprint(network: nn.Module) -> str:

@@ -257,14 +257,9 @@ def latent_scale(std: Tensor, whitening: float) -> Tensor:
 
 def load_clap(model: str | Path) -> Clap:
     """The frozen towers of a run folder, a checkpoint or a bundle (by name or path)."""
-    from longform.bundle import Bundle
-
-    if (Path(model) / "checkpoints").is_dir() or Path(model).name.startswith("step-"):
-        part = read_part(model, "clap", lambda text: print(text, file=sys.stderr))
-        clap = Clap(from_mapping(ClapConfig, part.config, "clap"))
-        load_into(clap, part.tensors, part.source)
-    else:
-        clap = Bundle.load(model).clap()
+    part = read_part(model, "clap", lambda text: print(text, file=sys.stderr))
+    clap = Clap(from_mapping(ClapConfig, part.config, "clap"))
+    load_into(clap, part.tensors, part.source)
     return clap.eval().requires_grad_(False)
 
 

@@ -3,6 +3,7 @@
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from accelerate.utils import (
 from torch import Tensor, nn
 
 from longform.errors import UserError
-from longform.train import checkpoints, run_folder
+from longform.train import run_folder
 from longform.train.config import RunConfig
 from longform.train.evaluate.online import Evaluations
 from longform.train.log import RunLog
@@ -106,7 +107,8 @@ def _load(state: State, trainee: Trainee, run: RunConfig, checkpoint: Path | Non
             )
         return notes
     if run.start_from is not None:
-        source = checkpoints.resolve(run.start_from, lambda text: print(text, file=sys.stderr))
-        added = state.start_from(source, trainee.grown)
-        return [f"weights from {source}" + (f"; new, at zero: {', '.join(added)}" * bool(added))]
+        say = partial(print, file=sys.stderr)
+        added = state.start_from(run.start_from, trainee.grown, say)
+        new = f"; new: {', '.join(added)}" if added else ""
+        return [f"weights from {run.start_from}{new}"]
     return []

@@ -103,13 +103,15 @@ def pack(
     )
 
 
-def read_part(run: str | Path, name: str, say: checkpoints.Say = print) -> Trained:
-    """The part `name` of a run or checkpoint, averaged weights where an average was kept.
+def read_part(source: str | Path, name: str, say: checkpoints.Say = print) -> Trained:
+    """The part `name` of a run, a checkpoint or a bundle; a run's average where it kept one.
 
     Raises:
-        UserError: there is no whole checkpoint, or it does not hold the part.
+        UserError: there is no whole checkpoint and no such bundle, or it does not hold the part.
     """
-    checkpoint = checkpoints.resolve(run, say)
+    if not checkpoints.is_run(source):
+        return _bundled(Bundle.load(source), name)
+    checkpoint = checkpoints.resolve(source, say)
     facts = checkpoints.read_facts(checkpoint)
     parts = facts["parts"]
     if name not in parts:
@@ -119,5 +121,16 @@ def read_part(run: str | Path, name: str, say: checkpoints.Say = print) -> Train
     tensors = checkpoints.read(checkpoint, "networks") | checkpoints.read(checkpoint, "ema")
     prefix = part["prefix"]
     own = {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}
-    source = f"{Path(run).name}, step {facts['step']}"
-    return Trained(part["kind"], part["config"], own, source)
+    return Trained(part["kind"], part["config"], own, f"{Path(source).name}, step {facts['step']}")
+
+
+def _bundled(bundle: Bundle, name: str) -> Trained:
+    """One part of a bundle, which came from where the bundle's card says."""
+    part = getattr(bundle.manifest, name)
+    if part is None:
+        raise UserError(f"model {bundle.name!r} has no {name}")
+    file, prefix = ("dit", f"{name}.") if name in ("dit", "conditioner") else (name, "")
+    came_from = bundle.manifest.card.get("checkpoints", {}).get(name)
+    source = f"model {bundle.name!r}" + (f" ({came_from})" if came_from else "")
+    kind = part.kind if isinstance(part, AutoencoderPart) else None
+    return Trained(kind, part.config, bundle.tensors(file, prefix), source)

@@ -67,26 +67,45 @@ class State:
         self.step, self.seconds = facts["step"], facts["seconds"]
         return facts
 
-    def start_from(self, checkpoint: Path, grown: Grown) -> list[str]:
-        """Begin with another run's weights (averaged where it has them): not its optimiser or step.
+    def start_from(self, source: str, grown: Grown, say: checkpoints.Say) -> list[str]:
+        """Begin with the weights of a run (averaged where it has them), a checkpoint or a bundle.
+
+        Optimiser and step are not taken over. A bundle may lack a network as a whole, such as the
+        discriminator: it stays as it was initialised.
 
         Returns:
-            What `grown` had to add to them.
+            What is new in the networks.
 
         Raises:
-            UserError: the checkpoint lacks one of the networks, or one has another shape.
+            UserError: `source` lacks one of the networks, or one has another shape.
         """
-        networks = _split(checkpoints.read(checkpoint, "networks"))
-        networks |= _split(checkpoints.read(checkpoint, "ema"))
-        facts, added = checkpoints.read_facts(checkpoint), []
+        is_run = checkpoints.is_run(source)
+        networks, facts = _of_run(source, say) if is_run else self._of_bundle(source)
+        added = []
         for name, network in self.networks.items():
+            if name not in networks and not is_run:
+                added.append(f"network {name!r}")
+                continue
             if name in networks:
                 networks[name], new = grown(name, networks[name], facts)
                 added += new
-            load_into(network, networks.get(name, {}), f"start_from {checkpoint}: {name}")
+            load_into(network, networks.get(name, {}), f"start_from {source}: {name}")
         for name, ema in self.averages.items():
-            ema.load(networks[name])
+            if name in networks:
+                ema.load(networks[name])
         return added
+
+    def _of_bundle(self, source: str) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
+        """The networks of which a bundle holds parts, and what a checkpoint would say of them."""
+        from longform.train.pack import read_part
+
+        found: dict[str, Tensor] = {}
+        parts: dict[str, Any] = {}
+        for name, part in self.facts["parts"].items():
+            held = read_part(source, name)
+            found |= {part["prefix"] + key: tensor for key, tensor in held.tensors.items()}
+            parts[name] = {"config": held.config}
+        return _split(found), {"parts": parts}
 
 
 def build(trainee: Trainee, run: RunConfig) -> State:
@@ -110,6 +129,16 @@ def build(trainee: Trainee, run: RunConfig) -> State:
             "config": to_mapping(trainee.config),
         },
     )
+
+
+def _of_run(
+    source: str, say: checkpoints.Say
+) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
+    """The networks of a run's newest checkpoint, averaged where they were, and its facts."""
+    checkpoint = checkpoints.resolve(source, say)
+    networks = _split(checkpoints.read(checkpoint, "networks"))
+    networks |= _split(checkpoints.read(checkpoint, "ema"))
+    return networks, checkpoints.read_facts(checkpoint)
 
 
 def _joined(groups: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
