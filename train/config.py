@@ -120,7 +120,7 @@ class RunConfig:
     """Listening to the model while it trains; only the denoiser can be listened to."""
     tensorboard: bool = False
     start_from: str | None = None
-    """A run, one of its checkpoints or a bundle (by name or path) whose weights a run begins with."""
+    """A run, a checkpoint or a bundle (by name or path) whose weights a new run begins with."""
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "accumulate", "log_every"):
