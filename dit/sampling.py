@@ -44,12 +44,20 @@ class Sampler:
 
 
 SAMPLERS: dict[str, Sampler] = {
-    "dpmpp-2m": Sampler(lambda levels, kind: multistep(levels, kind, False), v=True, flow=True),
+    "dpmpp-2m": Sampler(
+        lambda levels, kind: multistep(levels, kind, stochastic=False), v=True, flow=True
+    ),
     "dpmpp-2m-sde": Sampler(
-        lambda levels, kind: multistep(levels, kind, True), v=True, flow=False, stochastic=True
+        lambda levels, kind: multistep(levels, kind, stochastic=True),
+        v=True,
+        flow=False,
+        stochastic=True,
     ),
     "dpmpp-3m-sde": Sampler(
         lambda levels, _: third_order_sde(levels), v=True, flow=False, stochastic=True
+    ),
+    "ddim": Sampler(
+        lambda levels, kind: multistep(levels, kind, order=1, stochastic=False), v=True, flow=False
     ),
     "euler": Sampler(lambda levels, _: euler(levels), v=False, flow=True),
     "pingpong": Sampler(lambda levels, _: ping_pong(levels), v=False, flow=True, stochastic=True),

@@ -35,11 +35,12 @@ def ping_pong(times: Tensor) -> Step:
     return step
 
 
-def multistep(levels: Tensor, objective: Objective, stochastic: bool) -> Step:
+def multistep(levels: Tensor, objective: Objective, *, stochastic: bool, order: int = 2) -> Step:
     """DPM-Solver++(2M) (arXiv 2211.01095, algorithm 2) and its SDE, through diffusers' scheduler.
 
     Args:
         levels: sigma / alpha for "v", times for flows, (steps + 1), falling to 0
+        order: 1 is DDIM (arXiv 2010.02502, eq. 12 without noise; arXiv 2211.01095, section 4.1)
     """
     from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
@@ -47,7 +48,7 @@ def multistep(levels: Tensor, objective: Objective, stochastic: bool) -> Step:
     if objective != "v":
         kind = {"prediction_type": "flow_prediction", "use_flow_sigmas": True}
     scheduler = DPMSolverMultistepScheduler(
-        solver_order=2,
+        solver_order=order,
         algorithm_type="sde-dpmsolver++" if stochastic else "dpmsolver++",
         final_sigmas_type="zero",
         **kind,

@@ -6,6 +6,7 @@
     dit.safetensors            the denoiser ("dit.") and its conditioner ("conditioner.")
     tokenizer.json             text -> token ids
     planner.safetensors        text -> the plan of a piece; not every bundle has one
+    student.safetensors        like dit.safetensors, for few steps; not every bundle has one
 
 Nothing in a bundle is executed: JSON and safetensors only.
 """
@@ -15,7 +16,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,6 +33,7 @@ from longform.checkpoint import (
 from longform.config import from_mapping, to_mapping
 from longform.eight_bit import restore, shrink
 from longform.errors import UserError
+from longform.manifest import FORMAT, Defaults, Manifest
 
 if TYPE_CHECKING:
     from longform.autoencoder.interface import Autoencoder
@@ -42,74 +44,15 @@ if TYPE_CHECKING:
     from longform.dit.model import DiT
     from longform.planner.model import Planner
 
-FORMAT = 1
 MANIFEST = "longform.json"
 PARTS = ("autoencoder.safetensors", "clap.safetensors", "dit.safetensors", "tokenizer.json")
 PLANNER = "planner.safetensors"
+STUDENT = "student"
 MODELS = Path(__file__).parent / "models"
 MAX_PART_BYTES = 64 << 30
 HALF_LIMIT = 65_000.0  # the largest value that goes into 16 bits
 
 N = TypeVar("N", bound=nn.Module)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AutoencoderPart:
-    """Which network, and its config as a plain mapping."""
-
-    kind: str
-    config: dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkPart:
-    """The config of one network as a plain mapping."""
-
-    config: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Defaults:
-    """What `generate` uses when it is not told otherwise.
-
-    A model with `window_seconds` was trained on windows of that one length: it always denoises one,
-    and what is asked for is cut out of it. Others denoise what is asked for and `headroom_seconds`
-    more. `projection` is that of `longform.dit.guidance.Guidance`, `effect_steps` are those of a
-    sound effect.
-    """
-
-    steps: int = 30
-    guidance: float = 3.0
-    sampler: str = "dpmpp-2m"
-    sigma_min: float = 0.03
-    sigma_max: float = 80.0
-    seconds: float = 285.0
-    window_seconds: float | None = None
-    headroom_seconds: float = 0.0
-    projection: float = 0.0
-    effect_steps: int = 20
-
-    @classmethod
-    def of(cls, objective: str) -> "Defaults":
-        """Those of a model of our own; a flow has times where "v" has noise levels."""
-        return cls() if objective == "v" else cls(sampler="euler", sigma_min=0.0, sigma_max=1.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Manifest:
-    """The contents of `longform.json`."""
-
-    format: int
-    name: str
-    licence: str
-    description: str
-    autoencoder: AutoencoderPart
-    clap: NetworkPart
-    dit: NetworkPart
-    conditioner: NetworkPart
-    planner: NetworkPart | None = None
-    defaults: Defaults = field(default_factory=Defaults)
-    card: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -121,6 +64,8 @@ class Bundle:
 
     folder: Path
     manifest: Manifest
+    denoiser: str = "dit"
+    """Which file the denoiser and its conditioner are in."""
 
     @classmethod
     def load(cls, name_or_dir: str | Path) -> "Bundle":
@@ -148,7 +93,9 @@ class Bundle:
     @property
     def files(self) -> tuple[str, ...]:
         """The names of its files."""
-        return (MANIFEST, *PARTS, *([PLANNER] if self.manifest.planner else []))
+        more = [PLANNER] if self.manifest.planner else []
+        more += [f"{STUDENT}.safetensors"] if self.manifest.student else []
+        return (MANIFEST, *PARTS, *more)
 
     @property
     def name(self) -> str:
@@ -200,7 +147,7 @@ class Bundle:
         from longform.dit.model import DiT
 
         config = self._config(DiTConfig, "dit")
-        return self._network("dit", lambda: DiT(config), prefix="dit.")
+        return self._network(self.denoiser, lambda: DiT(config), prefix="dit.")
 
     def conditioner(self) -> "Conditioner":
         """What turns prompts, times and guides into the denoiser's conditions."""
@@ -208,7 +155,21 @@ class Bundle:
         from longform.dit.config import ConditionerConfig
 
         config = self._config(ConditionerConfig, "conditioner")
-        return self._network("dit", lambda: Conditioner(config), prefix="conditioner.")
+        return self._network(self.denoiser, lambda: Conditioner(config), prefix="conditioner.")
+
+    def student(self) -> "Bundle | None":
+        """The same model with its few-step denoiser in place of the one it was distilled from."""
+        part = self.manifest.student
+        if part is None or self.denoiser == STUDENT:
+            return None
+        defaults = replace(
+            self.defaults,
+            steps=part.steps,
+            effect_steps=part.steps,
+            guidance=1.0,
+            sampler=part.sampler,
+        )
+        return replace(self, denoiser=STUDENT, manifest=replace(self.manifest, defaults=defaults))
 
     def planner(self) -> "Planner | None":
         """What writes the plan of a piece, if the bundle has it."""
@@ -280,12 +241,13 @@ def write_bundle(
     conditioner: Mapping[str, Tensor],
     tokenizer: str | Path,
     planner: Mapping[str, Tensor] | None = None,
+    student: Mapping[str, Tensor] | None = None,
     eight_bit: bool = False,
     overwrite: bool = False,
 ) -> Bundle:
     """Write a bundle folder, matrices in 16 or 8 bits, and prove that every part of it loads.
 
-    The folder appears whole or not at all.
+    The folder appears whole or not at all. `student` has the prefixes "dit." and "conditioner.".
 
     Raises:
         UserError: the place is taken or not writable; the tensors do not fit the configs.
@@ -299,6 +261,7 @@ def write_bundle(
     prefixed |= {f"conditioner.{key}": tensor for key, tensor in conditioner.items()}
     parts = {"autoencoder": autoencoder, "clap": clap, "dit": prefixed}
     parts |= {} if planner is None else {"planner": planner}
+    parts |= {} if student is None else {STUDENT: student}
     text = json.dumps(to_mapping(manifest), indent=2, ensure_ascii=False)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
         folder = Path(scratch) / out.name
@@ -320,6 +283,9 @@ def _prove(bundle: Bundle) -> None:
     for part in (bundle.autoencoder, bundle.clap, bundle.dit, bundle.conditioner, bundle.tokenizer):
         part()
     bundle.planner()
+    student = bundle.student()
+    if student is not None:
+        student.dit(), student.conditioner()
 
 
 def _half(tensor: Tensor) -> Tensor:

@@ -71,6 +71,14 @@ StepsOption = Annotated[int | None, typer.Option(help="Denoising steps.", rich_h
 GuidanceOption = Annotated[
     float | None, typer.Option(help="How strictly to follow, 0 to 30.", rich_help_panel=MODEL)
 ]
+TeacherOption = Annotated[
+    bool,
+    typer.Option(
+        "--teacher",
+        help="The denoiser that the few-step student was made from; slower.",
+        rich_help_panel=MODEL,
+    ),
+]
 NegativeOption = Annotated[
     str | None, typer.Option(help="What to keep away from.", rich_help_panel=MUSIC)
 ]
@@ -110,6 +118,7 @@ class Sampling:
     seed: SeedOption = None
     steps: StepsOption = None
     guidance: GuidanceOption = None
+    teacher: TeacherOption = False
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

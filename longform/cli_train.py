@@ -122,6 +122,15 @@ def train_dit(
         train(config, [*(settings or []), *rule])
 
 
+@train_app.command("student")
+def train_student(config: ConfigArgument, settings: SetOption = None) -> None:
+    """Distil a denoiser that needs few steps and no guidance; a run folder that exists goes on."""
+    with training_extra():
+        from longform.train.student import train
+
+        train(config, settings or [])
+
+
 @train_app.command("encode")
 def train_encode(
     model: Annotated[str, typer.Argument(help="An autoencoder's run folder, or a bundle.")],
@@ -143,12 +152,17 @@ def train_encode(
 
 def bundle(
     out: Annotated[Path, typer.Argument(help="The folder to write.")],
-    autoencoder: Annotated[Path, typer.Option(help="Run folder or checkpoint.")],
-    clap: Annotated[Path, typer.Option(help="Run folder or checkpoint.")],
-    dit: Annotated[Path, typer.Option(help="Run folder or checkpoint.")],
+    autoencoder: Annotated[str, typer.Option(help="Run folder, checkpoint or bundle.")],
+    clap: Annotated[str, typer.Option(help="Run folder, checkpoint or bundle.")],
+    dit: Annotated[str, typer.Option(help="Run folder, checkpoint or bundle.")],
     name: Annotated[str, typer.Option(help="What the model is called.")],
     planner: Annotated[
-        Path | None, typer.Option(help="Run folder or checkpoint; a model can do without.")
+        str | None,
+        typer.Option(help="Run folder, checkpoint or bundle; a model can do without."),
+    ] = None,
+    student: Annotated[
+        str | None,
+        typer.Option(help="Run folder, checkpoint or bundle; a model can do without."),
     ] = None,
     about: Annotated[
         Path | None, typer.Option(help="YAML: description, licence, defaults, card.")
@@ -169,6 +183,7 @@ def bundle(
             clap=clap,
             dit=dit,
             planner=planner,
+            student=student,
             about=about,
             eight_bit=eight_bit,
             overwrite=force,

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from longform.autoencoder.interface import frames_of
 from longform.autoencoder.tiled import decode_windowed, encode_windowed
+from longform.bundle import STUDENT, Bundle
 from longform.clap.reader import ClapReader
 from longform.device import autocast
 from longform.dit.condition import Condition
@@ -286,10 +287,12 @@ class Engine(Loaded):
     ) -> dict[str, Any]:
         """Everything that is known before a note sounds, ready for JSON."""
         asked = asdict(request)
-        for rare in ("plan", "like_amount"):
-            if asked[rare] is None:
+        for rare in ("plan", "like_amount", "teacher"):
+            if asked[rare] is None or asked[rare] is False:
                 del asked[rare]
         facts = {**asked, **asdict(settings), "item": item, "model": self.bundle.name}
+        if isinstance(self.bundle, Bundle) and self.bundle.denoiser == STUDENT:
+            facts["denoiser"] = STUDENT
         if self.adapters:
             facts["adapters"] = {path.name: strength for path, strength in self.adapters}
         if plan is None:

@@ -1,12 +1,14 @@
 """Prompt, seconds and seed become a whole piece: plan, condition, denoise, decode."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from longform.bundle import Bundle
 from longform.engine import Engine, timed
 from longform.finish import finish
 from longform.hub import open_model
@@ -33,7 +35,8 @@ class Pipeline(Engine):
     """A loaded model and everything that it can be asked for.
 
     Everything is random only through seeds: the same request gives the same samples. Each job
-    returns a `Result` that carries what was measured on the finished audio.
+    returns a `Result` that carries what was measured on the finished audio. Where the model has a
+    few-step student, it makes what is new (see `suited`); recordings are edited by its teacher.
     """
 
     @classmethod
@@ -60,6 +63,40 @@ class Pipeline(Engine):
         pipe = cls(model, device, adapters=adapters)
         pipe.load()
         return pipe
+
+    @cached_property
+    def student(self) -> "Pipeline | None":
+        """The same model with its few-step denoiser, where it has one; all else is shared."""
+        bundle = self.bundle.student() if isinstance(self.bundle, Bundle) else None
+        if bundle is None:
+            return None
+        student = Pipeline(bundle, str(self.device))
+        for shared in ("encode_text", "autoencoder", "planner"):
+            setattr(student, shared, getattr(self, shared))
+        return student
+
+    def suited(self, request: Request) -> "Pipeline":
+        """Who makes a new piece of `request`: the student, unless only the teacher can.
+
+        The teacher follows guidance, negative prompts and adapters, takes more steps than the
+        student, and is there where it is asked for.
+        """
+        student = self.student
+        if student is None or request.teacher or self.adapters:
+            return self
+        if request.negative is not None or request.guidance is not None:
+            return self
+        return self if (request.steps or 0) > student.defaults.steps else student
+
+    def remarks(self, request: Request) -> list[str]:
+        """What a person should know about how this model takes the request, a line each."""
+        return Engine.remarks(self.suited(request), request)
+
+    def load(self) -> None:
+        """Load every part now, those of the student too."""
+        super().load()
+        if self.student is not None:
+            Engine.load(self.student)
 
     def generate(
         self,
@@ -108,6 +145,9 @@ class Pipeline(Engine):
             UserError: a recording to be like, for a model that cannot listen; a melody, for one
                 that cannot follow any, or none in its recording.
         """
+        suited = self.suited(request)
+        if suited is not self:
+            return suited.run(request, item, on_progress, noise, like, melody)
         timings: dict[str, float] = {}
         tune = None
         if melody is not None:
@@ -221,7 +261,7 @@ class Pipeline(Engine):
         Raises:
             UserError: a length out of range.
         """
-        return sfx(self, request, item, looped=looped, on_progress=on_progress)
+        return sfx(self.suited(request), request, item, looped=looped, on_progress=on_progress)
 
     @torch.inference_mode()
     def inpaint(
@@ -311,4 +351,4 @@ class Pipeline(Engine):
         Raises:
             UserError: too many bars, or an effect without a tempo.
         """
-        return loop(self, request, bars, item, on_progress)
+        return loop(self.suited(request), request, bars, item, on_progress)

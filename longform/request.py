@@ -20,8 +20,10 @@ class Request:
     `bpm`, `key` and `metre` steer the plan; `free` gives the model no plan at all, `no_planner` one
     that is drawn from the style's habits even where the model can write one. `plan` is the
     text of a plan over time, inline or YAML (see `longform.music.outline`); without `seconds` it
-    decides the length. `like_amount` is how much a recording counts that the piece shall be like,
-    0 to 1; with one the prompt may be empty.
+    decides the length. `teacher` asks for the denoiser that a few-step student was distilled from,
+    which also `guidance`, `negative` and more steps than the student's call for. `like_amount` is
+    how much a recording counts that the piece shall be like, 0 to 1; with one the prompt may be
+    empty.
 
     Raises:
         UserError: a value that no model could follow.
@@ -38,6 +40,7 @@ class Request:
     metre: int | None = None
     free: bool = False
     no_planner: bool = False
+    teacher: bool = False
     plan: str | None = None
     like_amount: float | None = None
 

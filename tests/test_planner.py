@@ -12,11 +12,12 @@ import torch.nn.functional as F
 from tiny import WIDTH, tiny_bundle
 from typer.testing import CliRunner
 
-from longform.bundle import Bundle, NetworkPart, write_bundle
+from longform.bundle import Bundle, write_bundle
 from longform.checkpoint import load_tensors
 from longform.cli import app
 from longform.config import to_mapping
 from longform.errors import UserError
+from longform.manifest import NetworkPart
 from longform.music.draw import draw_plan
 from longform.music.outline import outline_yaml, read_outline
 from longform.music.outline_plan import outline_of

@@ -9,21 +9,14 @@ from torch import nn
 
 import longform.clap
 from longform.autoencoder.build import build
-from longform.bundle import (
-    FORMAT,
-    AutoencoderPart,
-    Bundle,
-    Defaults,
-    Manifest,
-    NetworkPart,
-    write_bundle,
-)
+from longform.bundle import Bundle, write_bundle
 from longform.clap.config import AudioConfig, ClapConfig, TextConfig
 from longform.clap.model import Clap
 from longform.config import to_mapping
 from longform.dit.conditioner import Conditioner
 from longform.dit.config import ConditionerConfig, DiTConfig, GuideFeature
 from longform.dit.model import DiT
+from longform.manifest import FORMAT, AutoencoderPart, Defaults, Manifest, NetworkPart
 from longform.music.guide import FEATURES, GUIDE_FEATURES
 
 LATENT_CHANNELS = 4

@@ -21,6 +21,7 @@ from longform.dit.config import ConditionerConfig
 from longform.dit.denoiser import Denoiser
 from longform.dit.grow import grown
 from longform.dit.model import DiT
+from longform.manifest import Defaults
 from longform.train.coder import fingerprint
 from longform.train.dit_config import DiTTraining
 from longform.train.evaluate.online import listen_to, load_decoder
@@ -50,6 +51,8 @@ TAIL_SHARE = 8
 class DiTTrainee(Trainee):
     """One network, `dit`: conditioner and transformer together."""
 
+    name = "dit"
+
     def __init__(self, config: DiTTraining) -> None:
         self.config = config
         self.latents = LatentDataset(config.latents, "train")
@@ -65,9 +68,21 @@ class DiTTrainee(Trainee):
         dit.latent_mean.copy_(self.latents.mean)
         dit.latent_scale.copy_(latent_scale(self.latents.std, config.whitening))
         dit.transformer.checkpointing = config.gradient_checkpointing
-        self.networks = {"dit": Denoiser(dit, Conditioner(config.conditioner))}
+        self.networks = {self.name: Denoiser(dit, Conditioner(config.conditioner))}
         self.visits = visits(self.latents, config.windows[0].frames)
         self.windows = Windows(config.conditioner)
+
+    @property
+    def denoiser(self) -> Denoiser:
+        """What is trained."""
+        denoiser = self.networks[self.name]
+        assert isinstance(denoiser, Denoiser)
+        return denoiser
+
+    @property
+    def defaults(self) -> Defaults:
+        """How the model is sampled when it is listened to."""
+        return Defaults.of(self.config.dit.objective)
 
     def prepare(self, device: torch.device) -> None:
         """Compute the text features; one process does it, the others wait and then read them."""
@@ -83,9 +98,7 @@ class DiTTrainee(Trainee):
 
     def compile(self) -> None:
         """Block by block: all of them share one compiled body, which is made once per shape."""
-        denoiser = self.networks["dit"]
-        assert isinstance(denoiser, Denoiser)
-        for layer in denoiser.dit.transformer.layers:
+        for layer in self.denoiser.dit.transformer.layers:
             layer.compile(dynamic=False)
 
     def draw(self, draw: Draw) -> Batch:
@@ -130,7 +143,7 @@ class DiTTrainee(Trainee):
         if (data := self.held_out) is not None:
             starts = [max(0, (item.frames - frames) // 2) for item in data.items]
             figures = self._held_out_losses(
-                networks["dit"], data, starts, "", self.windows.batch, "guide_mask"
+                networks[self.name], data, starts, "", self.windows.batch, "guide_mask"
             )
         if (pairs := self.held_out_pairs) is not None:
             starts = [pairs.start(n, frames, np.random.default_rng(n)) for n in range(len(pairs))]
@@ -141,7 +154,7 @@ class DiTTrainee(Trainee):
                 return batch | {"guide_mask": self.windows.only_asked(batch["guide_mask"], rows)}
 
             figures |= self._held_out_losses(
-                networks["dit"], pairs, starts, "accompany_", asked, "context_mask"
+                networks[self.name], pairs, starts, "accompany_", asked, "context_mask"
             )
         return figures
 
@@ -150,8 +163,9 @@ class DiTTrainee(Trainee):
         settings = self.config.run.evaluate
         assert settings is not None
         copy = Denoiser(DiT(self.config.dit), Conditioner(self.config.conditioner))
-        load_into(copy, dict(weights["dit"]), "averaged weights")
-        return listen_to(copy, self.clap, load_decoder(settings, self.latents), settings)
+        load_into(copy, dict(weights[self.name]), "averaged weights")
+        decoder = load_decoder(settings, self.latents)
+        return listen_to(copy, self.clap, decoder, settings, self.defaults)
 
     def parts(self) -> dict[str, Part]:
         return {
@@ -195,9 +209,7 @@ class DiTTrainee(Trainee):
         return replace(told, context=self._standardise(told.context.mT).mT)
 
     def _standardise(self, latents: Tensor) -> Tensor:
-        denoiser = self.networks["dit"]
-        assert isinstance(denoiser, Denoiser)
-        return denoiser.dit.standardise(latents)
+        return self.denoiser.dit.standardise(latents)
 
     def _held_out_losses(
         self,

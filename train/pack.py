@@ -6,18 +6,11 @@ from typing import Any
 
 from torch import Tensor
 
-from longform.bundle import (
-    FORMAT,
-    AutoencoderPart,
-    Bundle,
-    Defaults,
-    Manifest,
-    NetworkPart,
-    write_bundle,
-)
-from longform.config import from_mapping, load_yaml
+from longform.bundle import Bundle, write_bundle
+from longform.config import from_mapping, load_yaml, to_mapping
 from longform.dit.config import DiTConfig
 from longform.errors import UserError
+from longform.manifest import FORMAT, AutoencoderPart, Defaults, Manifest, NetworkPart, StudentPart
 from longform.train import checkpoints
 
 TOKENIZER = "tokenizer.json"
@@ -51,6 +44,7 @@ def pack(
     clap: str | Path,
     dit: str | Path,
     planner: str | Path | None = None,
+    student: str | Path | None = None,
     about: str | Path | None = None,
     eight_bit: bool = False,
     overwrite: bool = False,
@@ -58,7 +52,8 @@ def pack(
 ) -> Bundle:
     """Write the bundle `out`; each run is a run folder (its newest checkpoint) or a checkpoint.
 
-    A planner must have been trained with the text tower of `clap`.
+    A planner must have been trained with the text tower of `clap`, a student have been distilled
+    from `dit`.
 
     Raises:
         UserError: a run without a whole checkpoint or without the part; see also `write_bundle`.
@@ -69,11 +64,13 @@ def pack(
     denoiser = read_part(dit, "dit", say)
     conditioner = read_part(dit, "conditioner", say)
     writer = None if planner is None else read_part(planner, "planner", say)
+    pupil = None if student is None else read_part(student, "student", say)
     trained_as = from_mapping(DiTConfig, denoiser.config, f"{denoiser.source}: dit")
     if coder.kind is None:
         raise UserError(f"{coder.source}: does not say which kind of autoencoder it is")
     sources = {"autoencoder": coder.source, "clap": towers.source, "dit": denoiser.source}
     sources |= {} if writer is None else {"planner": writer.source}
+    sources |= {} if pupil is None else {"student": pupil.source}
     manifest = Manifest(
         format=FORMAT,
         name=name,
@@ -84,6 +81,7 @@ def pack(
         dit=NetworkPart(config=denoiser.config),
         conditioner=NetworkPart(config=conditioner.config),
         planner=None if writer is None else NetworkPart(config=writer.config),
+        student=None if pupil is None else from_mapping(StudentPart, pupil.config, pupil.source),
         defaults=label.defaults or Defaults.of(trained_as.objective),
         card={**label.card, "checkpoints": sources},
     )
@@ -97,6 +95,7 @@ def pack(
         dit=denoiser.tensors,
         conditioner=conditioner.tensors,
         planner=None if writer is None else writer.tensors,
+        student=None if pupil is None else pupil.tensors,
         tokenizer=Path(longform.clap.__path__[0]) / TOKENIZER,
         eight_bit=eight_bit,
         overwrite=overwrite,
@@ -133,4 +132,5 @@ def _bundled(bundle: Bundle, name: str) -> Trained:
     came_from = bundle.manifest.card.get("checkpoints", {}).get(name)
     source = f"model {bundle.name!r}" + (f" ({came_from})" if came_from else "")
     kind = part.kind if isinstance(part, AutoencoderPart) else None
-    return Trained(kind, part.config, bundle.tensors(file, prefix), source)
+    config = to_mapping(part) if isinstance(part, StudentPart) else part.config
+    return Trained(kind, config, bundle.tensors(file, prefix), source)

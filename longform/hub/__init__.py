@@ -26,11 +26,11 @@ def open_model(
         UserError: it is nowhere, broken, or no model that longform knows; a text encoder was given
             for a model with one of its own.
     """
-    from longform.bundle import FORMAT as OWN
     from longform.bundle import MANIFEST, Bundle, find
     from longform.checkpoint import read_json
     from longform.errors import UserError
     from longform.hub.model import Model
+    from longform.manifest import FORMAT as OWN
 
     path = find(name_or_path)
     if (path / MANIFEST).is_file() and read_json(path / MANIFEST).get("format") == OWN:

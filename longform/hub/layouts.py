@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from longform.bundle import FORMAT as OWN
 from longform.bundle import MANIFEST
 from longform.checkpoint import read_json, read_metadata
 from longform.dit import keys
@@ -18,6 +17,7 @@ from longform.hub.infer import infer_config
 from longform.hub.manifest import FORMAT, FamilyManifest, read_manifest
 from longform.hub.safe import PICKLES, inside, within
 from longform.hub.tensors import Pair, Shape, Stored, stored_in
+from longform.manifest import FORMAT as OWN
 
 Layout = Literal["toolkit", "wrapped", "diffusers", "bundle"]
 WEIGHTS = "model.safetensors"

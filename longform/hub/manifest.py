@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from longform.bundle import AutoencoderPart, Defaults, NetworkPart
 from longform.config import from_mapping, to_mapping
 from longform.errors import UserError
 from longform.hub.families import Family, family_of
 from longform.hub.toolkit_config import autoencoder_part, denoiser_config, told_config
+from longform.manifest import AutoencoderPart, Defaults, NetworkPart
 
 FORMAT = 2
 TEXT_KINDS = {"t5": "t5", "t5gemma": "t5gemma", "clap_text": "laion-clap"}

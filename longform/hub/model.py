@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import nn
 
-from longform.bundle import Defaults
 from longform.errors import UserError
 from longform.hub.layouts import WEIGHTS, Checkpoint, open_checkpoint
 from longform.hub.manifest import FamilyManifest, describe
 from longform.hub.networks import Part, fill, parts_of
 from longform.hub.report import PartReport, check_complete, compare
 from longform.hub.safe import plain_files
+from longform.manifest import Defaults
 
 if TYPE_CHECKING:
     from longform.autoencoder.interface import Autoencoder

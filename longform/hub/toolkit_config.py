@@ -5,12 +5,12 @@ from typing import Any
 
 from longform.autoencoder.config import OobleckConfig
 from longform.autoencoder.settings import from_toolkit
-from longform.bundle import AutoencoderPart
 from longform.config import to_mapping
 from longform.dit.config import DiTConfig
 from longform.dit.family import conditioner_config, dit_config
 from longform.dit.family_conditioner import FamilyConditionerConfig
 from longform.errors import UserError
+from longform.manifest import AutoencoderPart
 
 
 def autoencoder_part(section: Mapping[str, Any], rate: int, where: str) -> AutoencoderPart:

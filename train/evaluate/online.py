@@ -3,12 +3,13 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from longform.bundle import FORMAT, AutoencoderPart, Bundle, Defaults, Manifest, NetworkPart
+from longform.bundle import Bundle
 from longform.errors import UserError
+from longform.manifest import FORMAT, AutoencoderPart, Defaults, Manifest, NetworkPart
 from longform.train.config import EVALUATION_FIGURES, EvaluateConfig
 from longform.train.log import RunLog
 
@@ -70,7 +71,7 @@ def plateau(values: Sequence[float], patience: int) -> bool:
 class LiveBundle(Bundle):
     """Networks in memory, where the pipeline expects a folder."""
 
-    networks: Mapping[str, Any]
+    networks: Mapping[str, Any] = field(default_factory=dict)
 
     def autoencoder(self) -> "Autoencoder":
         return self.networks["autoencoder"]
@@ -110,7 +111,11 @@ def load_decoder(settings: EvaluateConfig, latents: "LatentDataset") -> "Autoenc
 
 
 def listen_to(
-    denoiser: "Denoiser", clap: "Clap", autoencoder: "Autoencoder", settings: EvaluateConfig
+    denoiser: "Denoiser",
+    clap: "Clap",
+    autoencoder: "Autoencoder",
+    settings: EvaluateConfig,
+    defaults: Defaults,
 ) -> dict[str, float]:
     """`EVALUATION_FIGURES` of clips that the pipeline makes with these networks, as they come.
 
@@ -123,7 +128,7 @@ def listen_to(
 
     everything = load_prompts()
     prompts = everything[:: max(1, len(everything) // settings.prompts)][: settings.prompts]
-    bundle = _bundle(denoiser, clap, autoencoder)
+    bundle = _bundle(denoiser, clap, autoencoder, defaults)
     pipeline = Pipeline(bundle)
     clips, waveforms = [], []
     for number, prompt in enumerate(prompts):
@@ -156,7 +161,9 @@ def listen_to(
     return {name: float(found[name]) for name in EVALUATION_FIGURES}
 
 
-def _bundle(denoiser: "Denoiser", clap: "Clap", autoencoder: "Autoencoder") -> LiveBundle:
+def _bundle(
+    denoiser: "Denoiser", clap: "Clap", autoencoder: "Autoencoder", defaults: Defaults
+) -> LiveBundle:
     networks = {
         "autoencoder": autoencoder,
         "clap": clap,
@@ -172,6 +179,6 @@ def _bundle(denoiser: "Denoiser", clap: "Clap", autoencoder: "Autoencoder") -> L
         clap=NetworkPart(),
         dit=NetworkPart(),
         conditioner=NetworkPart(),
-        defaults=Defaults.of(denoiser.dit.config.objective),
+        defaults=defaults,
     )
-    return LiveBundle(Path(), manifest, networks)
+    return LiveBundle(Path(), manifest, networks=networks)

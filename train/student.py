@@ -1,0 +1,189 @@
+"""The student in training: a denoiser that goes in a few steps where its guided teacher goes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from longform.checkpoint import load_into
+from longform.config import from_mapping, load_yaml, to_mapping
+from longform.dit import flow
+from longform.dit.conditioner import Conditioner
+from longform.dit.config import ConditionerConfig, DiTConfig
+from longform.dit.denoiser import Denoiser
+from longform.dit.distill import crossed, stretches, velocity_towards
+from longform.dit.guidance import Denoise, Guidance, guided
+from longform.dit.model import DiT
+from longform.errors import UserError
+from longform.manifest import Defaults, StudentPart
+from longform.train.dit import DiTTrainee
+from longform.train.dit_config import DiTTraining
+from longform.train.latents import LatentDataset
+from longform.train.loop import fit
+from longform.train.pack import read_part
+from longform.train.state import State
+from longform.train.trainee import Batch, Draw, Part
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudentTraining(DiTTraining):
+    """A run that distils the denoiser of `teacher`, a run folder, a checkpoint or a bundle.
+
+    `guidance` and `projection` are how the teacher is guided, `sigma_min` and `sigma_max` the noise
+    levels between which the `steps` of the student lie.
+    """
+
+    teacher: str
+    steps: int = 8
+    guidance: float = 3.0
+    projection: float = 1.0
+    sigma_min: float = 0.03
+    sigma_max: float = 80.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.steps < 2 or not 0 < self.sigma_min < self.sigma_max:
+            raise UserError(
+                f"steps {self.steps}, sigma_min {self.sigma_min:g}, sigma_max {self.sigma_max:g}: "
+                "there must be at least 2, between levels that rise from above 0"
+            )
+        if self.dit.objective != "v":
+            raise UserError(f"dit.objective is {self.dit.objective!r}; only 'v' can be distilled")
+
+
+class StudentTrainee(DiTTrainee):
+    """One network, `student`, which begins as its teacher; the teacher is frozen."""
+
+    name = "student"
+    config: StudentTraining
+
+    def __init__(self, config: StudentTraining) -> None:
+        super().__init__(config)
+        self.teacher = load_teacher(config)
+        self.networks[self.name].load_state_dict(self.teacher.state_dict())
+
+    @property
+    def defaults(self) -> Defaults:
+        config = self.config
+        return Defaults(
+            steps=config.steps,
+            guidance=1.0,
+            sampler=StudentPart(steps=config.steps).sampler,
+            sigma_min=config.sigma_min,
+            sigma_max=config.sigma_max,
+        )
+
+    def prepare(self, device: torch.device) -> None:
+        super().prepare(device)
+        self.teacher.to(device)
+
+    def losses(
+        self,
+        phase: str,
+        networks: Mapping[str, nn.Module],
+        batch: Batch,
+        generator: torch.Generator,
+    ) -> dict[str, Tensor]:
+        clean = self._standardise(batch["latents"])
+        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+        return {"loss": self._apart(networks[phase], batch, clean, noise, generator).mean()}
+
+    @torch.no_grad()
+    def validate(self, networks: Mapping[str, nn.Module], step: int) -> dict[str, float]:
+        """Mean distance to the teacher on held-out pieces, at fixed levels and noise."""
+        data = self.held_out
+        if data is None:
+            return {}
+        apart = []
+        for first in range(0, len(data), self.config.run.batch):
+            numbers = np.arange(first, min(first + self.config.run.batch, len(data)))
+            batch = self._held_out_batch(data, numbers)
+            generator = Draw(0, first).generator()
+            clean = self._standardise(batch["latents"])
+            noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+            apart.append(self._apart(networks[self.name], batch, clean, noise, generator).cpu())
+        return {"loss": float(torch.cat(apart).mean())}
+
+    def parts(self) -> dict[str, Part]:
+        config = to_mapping(StudentPart(steps=self.config.steps))
+        return {"student": Part(prefix="student.", config=config)}
+
+    def _apart(
+        self,
+        student: nn.Module,
+        batch: Batch,
+        clean: Tensor,
+        noise: Tensor,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Squared distance between what student and teacher say, per item (b,)."""
+        config = self.config
+        level, following = (
+            levels.to(clean.device)
+            for levels in stretches(
+                len(clean), config.steps, config.sigma_min, config.sigma_max, generator
+            )
+        )
+        time = flow.time_of_sigma(level)
+        x = flow.noised(clean, noise, time)
+        with torch.autocast(clean.device.type, torch.bfloat16, enabled=self._half):
+            landed = crossed(self._taught(batch), x, level, following)
+        wanted = velocity_towards(x, landed.float(), level, following)
+        said = student(x, time, self._told(batch))
+        return (said.float() - wanted).square().flatten(1).mean(dim=1)
+
+    @torch.no_grad()
+    def _taught(self, batch: Batch) -> Denoise:
+        """The teacher under guidance, told what the student is told."""
+        conditioner = self.teacher.conditioner
+        wanted = conditioner(self._told(batch))
+        guidance = Guidance(scale=self.config.guidance, projection=self.config.projection)
+        return guided(self.teacher.dit, wanted, conditioner.null(wanted), guidance)
+
+    @property
+    def _half(self) -> bool:
+        return self.config.run.mixed_precision == "bf16"
+
+    def _held_out_batch(self, data: LatentDataset, numbers: np.ndarray) -> Batch:
+        frames = self.config.windows[0].frames
+        items = [data.items[n] for n in numbers]
+        starts = [max(0, (item.frames - frames) // 2) for item in items]
+        batch = self.windows.batch(data, numbers, starts, frames)
+        text, mask = self.text.batch([next(iter(item.captions), None) for item in items])
+        device = next(self.teacher.parameters()).device
+        return {
+            key: value.to(device) if isinstance(value, Tensor) else value
+            for key, value in (batch | {"text": text, "text_mask": mask}).items()
+        }
+
+
+def load_teacher(config: StudentTraining) -> Denoiser:
+    """The frozen denoiser of `config.teacher`.
+
+    Raises:
+        UserError: it is configured differently from the student.
+    """
+    said = {name: read_part(config.teacher, name) for name in ("dit", "conditioner")}
+    dit = from_mapping(DiTConfig, said["dit"].config)
+    conditioner = from_mapping(ConditionerConfig, said["conditioner"].config)
+    for name, own, found in (
+        ("dit", config.dit, dit),
+        ("conditioner", config.conditioner, conditioner),
+    ):
+        if own != found:
+            raise UserError(f"{name} is not configured as that of the teacher {config.teacher!r}")
+    teacher = Denoiser(DiT(dit), Conditioner(conditioner))
+    tensors = {
+        f"{name}.{key}": value for name, part in said.items() for key, value in part.tensors.items()
+    }
+    load_into(teacher, tensors, f"teacher {config.teacher}")
+    return teacher.eval().requires_grad_(False)
+
+
+def train(config_path: str | Path, overrides: Sequence[str] = ()) -> State:
+    """Distil a student as the YAML file says, each override a `dotted.key=value`."""
+    config = load_yaml(StudentTraining, config_path, overrides)
+    return fit(StudentTrainee(config), config.run)
