@@ -28,6 +28,8 @@ DRIFT_RADIANS, DRIFT_CYCLES, DRIFT_PER_BIN = 1.2, (17, 29, 41), (0.031, -0.047, 
 """How far, how often a period, and how differently from bin to bin the own phases wander."""
 FAINT = 2.5e-3  # squared magnitude of tones, below which they say little of the phase
 LOUDEST = 6.5  # log-magnitude of a bin; a full-scale sine has log(512) = 6.24
+CHUNK_FRAMES = 128
+"""Frames drawn at a time: what they take stays in a processor's cache, which halves the time."""
 
 Pair = Tensor | tuple[Tensor, Tensor]
 
@@ -44,6 +46,15 @@ class Drawn:
     phase: Tensor
     tones: Tensor | None
     noise: Tensor | None
+
+    def part(self, frames: slice) -> "Drawn":
+        """Some of the frames."""
+        return Drawn(
+            log_magnitude=self.log_magnitude[:, :, frames],
+            phase=self.phase[:, :, :, frames],
+            tones=None if self.tones is None else self.tones[:, :, frames],
+            noise=None if self.noise is None else self.noise[:, :, frames],
+        )
 
 
 class SpectralHead(nn.Module):
@@ -70,61 +81,75 @@ class SpectralHead(nn.Module):
 
     def forward(self, drawn: Drawn) -> Tensor:
         """What a decoder drew of f latents -> audio (b, c, f * hop)."""
-        tones = None if drawn.tones is None else self.bank(drawn.tones, HEAD_HOP).float()
+        firsts = range(0, drawn.log_magnitude.shape[2], CHUNK_FRAMES)
+        parts = [self._sounded(drawn.part(slice(n, n + CHUNK_FRAMES)), n) for n in firsts]
+        return self.join(torch.cat(parts, dim=2))
+
+    def _sounded(self, drawn: Drawn, first: int) -> Tensor:
+        """Windowed blocks of audio (b, c, f, w) of frames from number `first` on."""
+        tones = None if drawn.tones is None else self.bank(drawn.tones, HEAD_HOP, first).float()
         phase = _unit(drawn.phase)
         if drawn.noise is not None:
-            phase = self._drifted(phase)
+            phase = self._drifted(phase, first)
         if tones is not None:
-            phase = self.own_share * phase + (1 - self.own_share) * self._phase_of(tones)
+            low, high = phase.tensor_split([len(self.own_share)], dim=-1)
+            tuned = (1 - self.own_share) * self._phase_of(tones, first)
+            phase = torch.cat([self.own_share * low + tuned, high], dim=-1)
         if drawn.noise is not None:
             deviation = drawn.noise.clamp(max=MOST_NOISE).exp()
-            phase = phase + deviation * self._noise_spectra(phase.shape[3])
+            phase = phase + deviation * self._noise_spectra(phase.shape[3], first)
         magnitude = torch.exp(drawn.log_magnitude.clamp(max=LOUDEST))
-        blocks = self.blocks(_unit(phase) * magnitude)
-        return self.join(blocks if tones is None else blocks + tones)
+        blocks = self.blocks(_unit(phase) * magnitude, first)
+        return blocks if tones is None else blocks + tones
 
-    def _drifted(self, phase: Tensor) -> Tensor:
+    def _drifted(self, phase: Tensor, first: int) -> Tensor:
         """Phase vectors (2, b, c, f, n), turned by where the drift is."""
-        turns = torch.arange(phase.shape[3], device=phase.device) % self.drift.shape[1]
-        return _turned(phase, self.drift[:, turns])
+        turns = torch.arange(first, first + phase.shape[3], device=phase.device)
+        return _turned(phase, self.drift[:, turns % self.drift.shape[1]])
 
-    def _phase_of(self, tones: Tensor) -> Tensor:
-        """Unit phase vectors (2, b, c, f, n) of windowed blocks (b, c, f, w); no gradient."""
+    def _phase_of(self, tones: Tensor, first: int) -> Tensor:
+        """Unit phase vectors (2, b, c, f, n) of windowed blocks (b, c, f, w); no gradient.
+
+        Of the n lowest bins, those that hear the tones.
+        """
         with torch.no_grad():
-            return _unit(self._referred(torch.fft.rfft(tones)), FAINT)
+            spectra = torch.fft.rfft(tones)[..., : len(self.own_share)]
+            return _unit(self._referred(spectra, first), FAINT)
 
-    def _noise_spectra(self, frames: int) -> Tensor:
+    def _noise_spectra(self, frames: int, first: int) -> Tensor:
         """The even noise as spectra (2, 1, 1, f, n), root mean square 1."""
         noise = self.even_noise.float().view(1, -1)
-        period = noise.shape[1] // HEAD_HOP
         side = (HEAD_WINDOW - HEAD_HOP) // 2
         around = functional.pad(noise, (side, side), mode="circular")[0]
-        blocks = around.unfold(0, HEAD_WINDOW, HEAD_HOP)[:frames] * self.window
-        spectra = self._referred(torch.fft.rfft(blocks)) / self.window.square().sum().sqrt()
-        return spectra[:, None, None, torch.arange(frames, device=spectra.device) % period]
+        blocks = around.unfold(0, HEAD_WINDOW, HEAD_HOP)
+        numbers = torch.arange(first, first + frames, device=noise.device) % len(blocks)
+        spectra = self._referred(torch.fft.rfft(blocks[numbers] * self.window), first)
+        return (spectra / self.window.square().sum().sqrt())[:, None, None]
 
-    def blocks(self, spectra: Tensor) -> Tensor:
+    def blocks(self, spectra: Tensor, first: int = 0) -> Tensor:
         """Spectra (2, b, c, f, n) of windowed frames, hops apart -> those frames (b, c, f, w).
 
-        Bin k of frame n is referred to the phase that the bin's centre frequency has there, so that
-        a steady tone asks for a slowly turning vector instead of a fast one.
+        The first of them is frame number `first`. Bin k of frame n is referred to the phase that
+        the bin's centre frequency has there, so that a steady tone asks for a slowly turning vector
+        instead of a fast one.
         """
-        turned = _turned(spectra, self._centre_phase(spectra.shape[-2]))
+        turned = _turned(spectra, self._centre_phase(spectra.shape[-2], first))
         return torch.fft.irfft(torch.complex(*turned), n=HEAD_WINDOW, dim=-1)
 
-    def _referred(self, spectra: Tensor) -> Tensor:
+    def _referred(self, spectra: Tensor, first: int) -> Tensor:
         """Complex spectra (..., f, n) -> real pairs (2, ..., f, n) as `blocks` takes them."""
-        cosine, sine = self._centre_phase(spectra.shape[-2])
+        cosine, sine = self._centre_phase(spectra.shape[-2], first)[..., : spectra.shape[-1]]
         return _turned((spectra.real, spectra.imag), (cosine, -sine))
 
-    def _centre_phase(self, frames: int) -> Tensor:
+    def _centre_phase(self, frames: int, first: int) -> Tensor:
         """i^(k n) of bin k in frame n, as pairs (2, f, n)."""
-        return self.rotation[:, torch.arange(frames, device=self.rotation.device) % 4]
+        numbers = torch.arange(first, first + frames, device=self.rotation.device)
+        return self.rotation[:, numbers % 4]
 
     def join(self, blocks: Tensor) -> Tensor:
         """Overlap-add of frames centred at (n + 1/2) hops, exact window-envelope normalisation."""
-        envelope = self.window.square().expand(1, 1, blocks.shape[2], HEAD_WINDOW)
-        return _overlap_add(blocks * self.window) / _overlap_add(envelope)
+        envelope = _overlap_add(self.window.square().view(1, 1, 1, -1), blocks.shape[2])
+        return _overlap_add(blocks * self.window, blocks.shape[2]) / envelope
 
 
 def _rotation() -> Tensor:
@@ -136,10 +161,13 @@ def _rotation() -> Tensor:
 
 
 def _own_share(sample_rate: int) -> Tensor:
-    """How much of the phase (bins,) is the decoder's own beside that of the tones."""
+    """How much of the phase is the decoder's own beside that of the tones, in the low bins (n,).
+
+    In all above it is the decoder's own alone.
+    """
     hz = torch.arange(BINS) * sample_rate / HEAD_WINDOW
     low, high = TUNED_HZ
-    return ((hz - low) / (high - low)).clamp(0, 1)
+    return ((hz[hz < high] - low) / (high - low)).clamp(min=0)
 
 
 def _drift(period_samples: int) -> Tensor:
@@ -165,11 +193,14 @@ def _unit(vectors: Tensor, floor: float = 1e-8) -> Tensor:
     return vectors * torch.rsqrt(vectors.square().sum(0) + floor)
 
 
-def _overlap_add(blocks: Tensor) -> Tensor:
-    """Windows (b, c, f, 4*hop) a hop apart -> samples (b, c, f*hop), centred; linear."""
-    frames = blocks.shape[2]
+def _overlap_add(blocks: Tensor, frames: int) -> Tensor:
+    """Windows (b, c, f, 4*hop) a hop apart -> samples (b, c, f*hop), centred; linear.
+
+    One window in place of f stands for f alike.
+    """
     parts = rearrange(blocks, "b c f (q h) -> q b c f h", q=HEAD_WINDOW // HEAD_HOP)
-    total = sum(functional.pad(part, (0, 0, q, len(parts) - 1 - q)) for q, part in enumerate(parts))
-    assert isinstance(total, Tensor)
+    total = blocks.new_zeros(*blocks.shape[:2], frames + len(parts) - 1, HEAD_HOP)
+    for q, part in enumerate(parts):
+        total[:, :, q : q + frames] += part
     side = (HEAD_WINDOW - HEAD_HOP) // 2
     return total.flatten(2)[..., side : side + frames * HEAD_HOP]

@@ -52,10 +52,11 @@ class ToneBank(nn.Module):
         self.register_buffer("basis", basis.float(), persistent=False)
         self.register_buffer("cycles", cycles, persistent=False)
 
-    def forward(self, log_amplitude: Tensor, hop: int) -> Tensor:
-        """(b, c, f, tones), frames `hop` samples apart from the start -> blocks (b, c, f, w)."""
+    def forward(self, log_amplitude: Tensor, hop: int, first: int = 0) -> Tensor:
+        """(b, c, f, tones), frames `hop` samples apart from number `first` on -> (b, c, f, w)."""
         amplitude = log_amplitude.float().clamp(max=LOUDEST).exp()
-        start = torch.arange(log_amplitude.shape[2], device=self.cycles.device) * hop
+        frames = torch.arange(log_amplitude.shape[2], device=self.cycles.device)
+        start = (first + frames) * hop
         turned = torch.outer(start, self.cycles) % self.period_samples  # exact, however late
         angle = 2 * math.pi * turned.double() / self.period_samples
         cosine, sine = angle.cos().float(), angle.sin().float()
