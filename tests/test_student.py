@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from longform.config import load_yaml
 from longform.dit.distill import crossed, ddim, stretches, velocity_towards
 from longform.dit.flow import noised, velocity
 from longform.dit.guidance import Denoise
@@ -15,10 +16,10 @@ from longform.dit.sampling import solve
 from longform.errors import UserError
 from longform.pipeline import Pipeline, Request
 from longform.train.config import OptimConfig, RunConfig
-from longform.train.dit_config import Dropout, Window
+from longform.train.dit_config import DiTTraining, Dropout, Window
 from longform.train.loop import fit
 from longform.train.pack import pack, read_part
-from longform.train.student import StudentTrainee, StudentTraining, train
+from longform.train.student import StudentTrainee, StudentTraining
 from tests.latents_folder import piece_facts, write_latents
 from tests.tiny import CONDITIONER, DIT, tiny_bundle
 
@@ -228,6 +229,14 @@ def test_a_bundle_with_a_student_is_packed_again_with_it(taught: Path, tmp_path:
         Pipeline.from_pretrained(tmp_path / "again")
 
 
+def test_the_shipped_config_is_that_of_its_teacher() -> None:
+    configs = Path(__file__).parent.parent / "configs"
+    student = load_yaml(StudentTraining, configs / "student_mini.yaml")
+    teacher = load_yaml(DiTTraining, configs / "dit_mini_listen.yaml")
+    assert (student.dit, student.conditioner) == (teacher.dit, teacher.conditioner)
+    assert student.teacher == teacher.run.out and student.whitening == teacher.whitening
+
+
 def test_mistakes_are_named(teacher: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="dit is not configured as that of the teacher"):
         StudentTrainee(settings(teacher, tmp_path, dit=replace(DIT, depth=1)))
@@ -235,4 +244,3 @@ def test_mistakes_are_named(teacher: Path, tmp_path: Path) -> None:
         settings(teacher, tmp_path, steps=1)
     with pytest.raises(UserError, match="has no student"):
         read_part(teacher, "student")
-    assert callable(train)
