@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from longform.train.evaluate.key import KEYS
 from longform.train.evaluate.measure import measure_all
 from longform.train.evaluate.memorisation import nearest_by_latents
 from longform.train.evaluate.mix import measure_mix
+from longform.train.evaluate.report import Inputs
 from longform.train.evaluate.structure import analyse_structure, repetition_share
 from longform.train.evaluate.targets import TARGETS
 from longform.train.evaluate.whole import evaluation_command
@@ -205,7 +207,8 @@ def test_one_command_measures_everything(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("longform.train.evaluate.report.AUTOENCODER_PIECES", 1)
-    settings = {"model": model, "scorer": model, "reference": real, "training": real}
+    training = shutil.copytree(real, tmp_path / "training")
+    settings = {"model": model, "scorer": model, "reference": real, "training": training}
     report = evaluation_command(clips, **settings, out=tmp_path / "a", jobs=1)
     figures = report["figures"]
     assert figures["obedience.tempo"]["value"] == 1
@@ -223,6 +226,10 @@ def test_one_command_measures_everything(
     assert figures["memorisation.clap_median"]["real"] == pytest.approx(1, abs=1e-3)
     closest = report["details"]["memorisation_clap"]["closest"]
     assert ("3.flac", "3") in {(one["clip"], one["item"]) for one in closest[:2]}
+    found = report["details"]["memorisation_clap"]
+    assert found["line"] == pytest.approx(1, abs=1e-3) and len(found["closest_held_out"]) == 8
+    assert report["split"] == "all" and 0 < figures["model.size"]["value"] < 90
+    assert figures["structure.similarity_overlap"]["real"] > 0
     assert {section_of(name) for name in figures} == set(SECTIONS)
     assert report["absent"].keys() == {"memorisation.latents"}
     assert "structure.return_median" not in figures, "12 s are too short to tell: absent, not 0"
@@ -236,9 +243,22 @@ def test_one_command_measures_everything(
     assert "<summary>By style</summary>" in page and "Targets:" in page
     printed = capsys.readouterr().out
     assert "obedience: key exact" in printed and "at least 95.0 %" in printed
+    assert "4 clips and 8 real pieces measured in" in printed and "missed by" in printed
+    assert "held-out pieces reach" in printed and "the classifier's own" in printed
     assert [one["figure"] for one in report["targets"]] == [one.figure for one in TARGETS]
     with pytest.raises(UserError, match=r"report\.json: exists already"):
         evaluation_command(clips, **settings, out=tmp_path / "a")
+
+
+def test_pieces_of_the_training_corpus_count_as_real_only_from_its_test_split(
+    model: str, clips: Path, real: Path, tmp_path: Path
+) -> None:
+    settings = {"model": model, "scorer": model, "out": tmp_path, "jobs": 1}
+    with pytest.raises(UserError, match="no usable audio of split 'test'"):
+        evaluation_command(clips, **settings, reference=real, training=real)
+    same = Inputs(clips=clips, cache=tmp_path, reference=real, training=real / ".." / real.name)
+    assert same.held_out == "test" and replace(same, split="all").held_out == "all"
+    assert replace(same, training=None).held_out == "all"
 
 
 @pytest.mark.slow
