@@ -15,6 +15,7 @@ from longform.bundle import Bundle
 from longform.cli import run
 from longform.errors import UserError
 from longform.music.theory import Key, roman_bars
+from longform.progress import Progress
 from longform.train.encode import main as encode
 from longform.train.evaluate.definitions import DEFINITIONS, SECTIONS, section_of
 from longform.train.evaluate.descriptors import BINS, METRES, describe, divergences, mirdd
@@ -24,7 +25,7 @@ from longform.train.evaluate.harmony import hear_harmony
 from longform.train.evaluate.inventory import Asked, find_clips
 from longform.train.evaluate.key import KEYS
 from longform.train.evaluate.measure import measure_all
-from longform.train.evaluate.memorisation import nearest_by_latents
+from longform.train.evaluate.memorisation import CACHE, nearest_by_latents, open_library
 from longform.train.evaluate.mix import measure_mix
 from longform.train.evaluate.report import Inputs
 from longform.train.evaluate.structure import analyse_structure, repetition_share
@@ -248,6 +249,23 @@ def test_one_command_measures_everything(
     assert [one["figure"] for one in report["targets"]] == [one.figure for one in TARGETS]
     with pytest.raises(UserError, match=r"report\.json: exists already"):
         evaluation_command(clips, **settings, out=tmp_path / "a")
+
+
+def test_a_training_corpus_is_listened_to_once(model: str, real: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(real, tmp_path / "data", ignore=lambda *_: ["0.flac", "5.flac"])
+    heard: list[Progress] = []
+    first = open_library(data, model, tmp_path, jobs=1, on_progress=heard.append)
+    assert len(heard) == 6 and len(list((data / CACHE).iterdir())) == 1
+    again = open_library(data, model, tmp_path, jobs=1, on_progress=heard.append)
+    assert len(heard) == 6 and np.array_equal(first.vectors, again.vectors)
+    assert again.ids == first.ids
+    shutil.copy(real / "0.flac", data / "0.flac")
+    other = open_library(data, model, tmp_path, jobs=1, on_progress=heard.append)
+    assert len(heard) == 13 and "0" in other.ids, "another corpus"
+    shutil.rmtree(data / CACHE)
+    (data / CACHE).write_text("a file in the way")
+    open_library(data, model, tmp_path, jobs=1)
+    assert list(tmp_path.glob("clap-*.safetensors"))
 
 
 def test_pieces_of_the_training_corpus_count_as_real_only_from_its_test_split(

@@ -122,7 +122,9 @@ def test_more_hours_buy_what_the_law_says(
     assert float(found.law.at(later)) == pytest.approx(float(law(np.array(later))), rel=0.01)
     assert out.read_bytes().startswith(b"\x89PNG")
     printed = capsys.readouterr().out
-    assert "goes on from" in printed and "1 more hours" in printed and "steps 20 to 1000" in printed
+    assert (
+        "goes on from" in printed and "1 more hour, " in printed and "steps 20 to 1000" in printed
+    )
     late = extrapolate(place([read_run(first), read_run(second)])[-1], "model/loss", 500)
     assert late.points.steps[0] == 500
     assert run(["train", "plot", str(first), str(second), "-o", str(out)]) == 2

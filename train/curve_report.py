@@ -179,7 +179,7 @@ def _words(found: Extrapolation | None, hours: Sequence[float]) -> list[str]:
         compute = found.after(more)
         low, high = law.spread(compute)
         lines.append(
-            f"  {more:g} more hours, {compute / found.now:.3g} times the compute: "
+            f"  {more:g} more hour{'s'[: more != 1]}, {compute / found.now:.3g} times the compute: "
             f"{float(law.at(compute)):.4g} ({low:.4g} to {high:.4g})"
         )
     lines.append(

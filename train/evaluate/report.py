@@ -66,7 +66,7 @@ class Inputs:
         training: corpus that the model was trained on.
         latents: folder of `longform train encode` of that corpus.
         full: folder of weights for published scores, see `longform.train.evaluate.full`.
-        cache: folder where embeddings of the training corpus are kept.
+        cache: folder where embeddings of a training corpus that is read-only are kept.
     """
 
     clips: Path
