@@ -22,6 +22,8 @@ from longform.train.run_folder import read_config
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 SOUND = "s of audio"
+PARAMETERS = 6 * 8 + 8 + 8 * 3 + 3
+"""Of the plain trainee."""
 
 
 def law(compute: np.ndarray) -> np.ndarray:
@@ -33,10 +35,9 @@ def logged(folder: Path, steps: int, *, start_from: Path | None = None, before: 
     trainees.train("plain", folder, 2)
     rows = []
     for step in range(10, steps + 1, 10):
-        parameters = read_run(folder).parameters if not rows else rows[0]["parameters"]
-        compute = before + 4 * step * parameters
+        compute = before + 4 * step * PARAMETERS
         loss = {"model/loss": float(law(compute)), "seconds": 2.0 * step}
-        rows.append({"step": step, "time": 0.0, "parameters": parameters, **loss})
+        rows.append({"step": step, "time": 0.0, **loss})
     write(folder, rows)
     if start_from is not None:
         path = folder / "config.yaml"
@@ -93,9 +94,9 @@ def test_a_run_stands_behind_the_one_it_started_from(tmp_path: Path) -> None:
     runs += [logged(tmp_path / "third", 100, start_from=middle)]
     runs += [logged(tmp_path / "other", 100)]
     one, two, three, four = place([read_run(path) for path in runs])
-    assert one.run.parameters == 6 * 8 + 8 + 8 * 3 + 3 and one.run.step_amount == 4
+    assert one.run.parameters == PARAMETERS and one.run.step_amount == 4
     assert two.parent is one and two.steps_before == 300
-    assert two.compute_before == 300 * 4 * one.run.parameters
+    assert two.compute_before == 300 * 4 * PARAMETERS
     assert three.steps_before == 200 and three.seconds_before == 400
     assert four.parent is None and four.steps_before == 0
     curve = two.curve("model/loss")
@@ -111,13 +112,13 @@ def test_more_hours_buy_what_the_law_says(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = logged(tmp_path / "first", 400)
-    before = 400 * 4 * 83
+    before = 400 * 4 * PARAMETERS
     second = logged(tmp_path / "second", 600, start_from=first, before=before)
     out = tmp_path / "plot.png"
     found = plot_command([first, second], out, hours=(1.0,))
     assert found is not None and found.name == "model/loss" and found.by_parameters
-    assert found.now == before + 600 * 4 * 83
-    assert found.per_hour == pytest.approx(1800 * 4 * 83), "a step takes 2 s"
+    assert found.now == before + 600 * 4 * PARAMETERS
+    assert found.per_hour == pytest.approx(1800 * 4 * PARAMETERS), "a step takes 2 s"
     later = found.after(1.0)
     assert float(found.law.at(later)) == pytest.approx(float(law(np.array(later))), rel=0.01)
     assert out.read_bytes().startswith(b"\x89PNG")
@@ -180,7 +181,7 @@ def test_compute_counts_what_an_item_holds(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     trainees.train("gan", folder, 3, accumulate=2)
     found = read_run(folder)
-    assert found.parameters == 83, "the discriminator is not the model"
+    assert found.parameters == PARAMETERS, "the discriminator is not the model"
     assert (found.item_amount, found.step_amount, found.unit) == (1, 8, "items")
     assert item_amount(mapping(DiTTraining, "dit_mini")) == (pytest.approx(23.777, abs=1e-3), SOUND)
     assert item_amount(mapping(ClapTraining, "clap_mini")) == (pytest.approx(10.03, abs=0.1), SOUND)

@@ -109,7 +109,7 @@ def _binned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _solve(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
     """Floor, scale (neither below 0) and exponent of least Huber loss: a line for each exponent."""
     z = x[None] ** -EXPONENTS[:, None]  # (exponents, n)
-    weights = np.ones_like(z)
+    weights, limit = np.ones_like(z), 0.0
     floor, scale = _lines(z, y, weights)
     for _ in range(ROUNDS):
         size = np.abs(y - floor[:, None] - scale[:, None] * z)

@@ -49,7 +49,7 @@ def draw(
             panel.set_xlabel(title)
             panel.grid(alpha=0.3)
         if axis == amount:
-            _log_axis(panels[:, column], placed, loss, axis)
+            _log_axis(list(panels[:, column]), placed, loss, axis)
             if found is not None:
                 _law(panels[0, column], found, hours, axis)
     panels[0, 0].set_ylabel(loss)

@@ -92,7 +92,7 @@ distribution.clap_mmd | longform-clap-MMD x 1000 | | Unbiased squared maximum me
 distribution.density | density | | How many real neighbourhoods (5 nearest, clip embeddings) a generated clip lies in, over 5. {matched}. | Naeem et al. 2020, arXiv 2002.09797
 distribution.coverage | coverage | share | Real clips with a generated clip within their neighbourhood. {matched}. | Naeem et al. 2020, arXiv 2002.09797
 distribution.tag_kl | KL of style tags | nats | KL(generated || real) of the mean zero-shot style probabilities; not KL_passt. {matched}. | {own}
-distribution.mirdd | longform-MIRDD | nats | Mean over eleven musical descriptors of KL(generated || real) of their distributions. The paper's descriptors come from models that are not public; these come from this package's estimators, so never compare it with a published MIRDD. {matched}. | Parker et al. 2023 (StemGen), arXiv 2312.08723
+distribution.mirdd | longform-MIRDD | nats | Mean over eleven musical descriptors of KL(generated || real) of their distributions. The paper's descriptors come from models that are not public; these come from this package's estimators, so never compare it with a published MIRDD. For accompaniment, as in the paper: clips are stems mixed with what they answer (longform accompany --together). {matched}. | Parker et al. 2023 (StemGen), arXiv 2312.08723
 distribution.diversity | diversity | cosine distance | Mean over all pairs of clips of 1 - cosine of their CLAP embeddings. | {own}
 distribution.diversity_style | diversity within a style | cosine distance | As above, pairs of one style. | {own}
 distribution.diversity_seeds | diversity between seeds | cosine distance | As above, pairs of one prompt and different seeds. | {own}

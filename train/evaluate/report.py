@@ -86,8 +86,9 @@ class Inputs:
         """The split of `reference` that stands for real music."""
         if self.split is not None:
             return self.split
-        both = self.reference is not None and self.training is not None
-        return "test" if both and self.reference.resolve() == self.training.resolve() else "all"
+        if self.reference is None or self.training is None:
+            return "all"
+        return "test" if self.reference.resolve() == self.training.resolve() else "all"
 
 
 @dataclass
