@@ -6,7 +6,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from longform.cli_options import ForceOption, ModelOption
+from longform.cli_options import (
+    ForceOption,
+    GuidanceOption,
+    ModelOption,
+    NoPlannerOption,
+    StepsOption,
+    TeacherOption,
+)
 from longform.cli_show import reporter
 from longform.cli_train import DataArgument, SeedOption, training_extra
 
@@ -67,6 +74,17 @@ def eval_report(
     latents: Annotated[
         Path | None, typer.Option(help="That corpus as latents: memorisation, aligned.")
     ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Pieces of --reference that nothing was trained on: test or all. Default: test "
+            "where it is the --training corpus, else all."
+        ),
+    ] = None,
+    no_planner: NoPlannerOption = False,
+    steps: StepsOption = None,
+    guidance: GuidanceOption = None,
+    teacher: TeacherOption = False,
     full: Annotated[
         Path | None,
         typer.Option(help="Folder with laion_clap/, a transformers checkpoint: its score too."),
@@ -80,6 +98,10 @@ def eval_report(
     force: ForceOption = False,
 ) -> None:
     """Everything that can be measured offline, as report.json and one HTML page."""
+    settings: dict[str, Any] = {"no_planner": True} if no_planner else {}
+    settings |= {} if steps is None else {"steps": steps}
+    settings |= {} if guidance is None else {"guidance": guidance}
+    settings |= {"teacher": True} if teacher else {}
     with training_extra():
         from longform.train.evaluate.whole import evaluation_command
 
@@ -96,6 +118,8 @@ def eval_report(
                 training=training,
                 latents=latents,
                 full=full,
+                split=split,
+                settings=settings,
                 scorer=scorer,
                 seed=seed,
                 out=out,
@@ -122,6 +146,23 @@ def eval_autoencoder(
         from longform.train.evaluate.command import autoencoder_command
 
         autoencoder_command(model, data, count, out, seed, split)
+
+
+@eval_app.command("compare")
+def eval_compare(
+    first: Annotated[Path, typer.Argument(help="report.json of longform eval, or its folder.")],
+    second: Annotated[Path, typer.Argument(help="Another, of the same prompts and seeds.")],
+    within: Annotated[
+        float, typer.Option(help="Per cent that the second may be worse by.", min=0)
+    ] = 5.0,
+    out: ReportOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Hold one report against another, in per cent: two models, or two settings of one."""
+    with training_extra():
+        from longform.train.evaluate.versus import compare_command
+
+        compare_command(first, second, within_percent=within, out=out, overwrite=force)
 
 
 @eval_app.command("calibrate")

@@ -131,6 +131,44 @@ def train_student(config: ConfigArgument, settings: SetOption = None) -> None:
         train(config, settings or [])
 
 
+@train_app.command("plot")
+def train_plot(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folders; one that another started from comes first.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The picture: .png, .svg or .pdf.")],
+    loss: Annotated[
+        str | None,
+        typer.Option(help="Its name in log.jsonl. Default: that of held-out items."),
+    ] = None,
+    hours: Annotated[
+        list[float] | None,
+        typer.Option(help="What so many more hours would buy; may be repeated. Default: 1, 4, 16."),
+    ] = None,
+    from_step: Annotated[
+        int | None, typer.Option(help="Fit from this step on. Default: after the ramp.")
+    ] = None,
+    no_fit: Annotated[bool, typer.Option("--no-fit", help="Draw, and promise nothing.")] = False,
+    force: ForceOption = False,
+) -> None:
+    """Draw losses and evaluations against steps, compute and hours, and extrapolate the loss.
+
+    The extrapolation is a power law above a floor, of the last run and those that it went on from.
+    """
+    with training_extra():
+        from longform.train.curve_report import HOURS, plot_command
+
+        plot_command(
+            runs,
+            out,
+            loss=loss,
+            hours=hours or HOURS,
+            from_step=from_step,
+            fit=not no_fit,
+            overwrite=force,
+        )
+
+
 @train_app.command("encode")
 def train_encode(
     model: Annotated[str, typer.Argument(help="An autoencoder's run folder, or a bundle.")],

@@ -59,10 +59,18 @@ def save_clap(folder: Path) -> None:
 
 
 def test_targets_are_met_missed_or_not_measured() -> None:
-    figures = {"obedience.tempo": {"value": 0.95}, "autoencoder.stft": {"value": 1.2}}
+    figures = {
+        "obedience.tempo": {"value": 0.95},
+        "obedience.key": {"value": 0.75},
+        "autoencoder.stft": {"value": 1.2},
+        "model.size": {"value": 49.5},
+    }
     found = {one.target.figure: one for one in outcomes(figures)}
     assert found["obedience.tempo"].verdict == "met"
     assert found["obedience.tempo"].wanted == "at least 95.0 %"
-    assert found["autoencoder.stft"].verdict == "missed"
+    assert found["obedience.key"].verdict == "missed by 5.0 points"
+    assert found["autoencoder.stft"].verdict == "missed by 0.01 (1 %)"
+    assert found["model.size"].verdict == "met by 40.5 MB (45 %)"
+    assert found["obedience.key"].to_json()["margin"] == -0.05
     assert found["autoencoder.mel"].verdict == "not measured"
     assert all(one.figure in DEFINITIONS for one in TARGETS)

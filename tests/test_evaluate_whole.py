@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from longform.bundle import Bundle
 from longform.cli import run
 from longform.errors import UserError
 from longform.music.theory import Key, roman_bars
+from longform.progress import Progress
 from longform.train.encode import main as encode
 from longform.train.evaluate.definitions import DEFINITIONS, SECTIONS, section_of
 from longform.train.evaluate.descriptors import BINS, METRES, describe, divergences, mirdd
@@ -23,8 +25,9 @@ from longform.train.evaluate.harmony import hear_harmony
 from longform.train.evaluate.inventory import Asked, find_clips
 from longform.train.evaluate.key import KEYS
 from longform.train.evaluate.measure import measure_all
-from longform.train.evaluate.memorisation import nearest_by_latents
+from longform.train.evaluate.memorisation import CACHE, nearest_by_latents, open_library
 from longform.train.evaluate.mix import measure_mix
+from longform.train.evaluate.report import Inputs
 from longform.train.evaluate.structure import analyse_structure, repetition_share
 from longform.train.evaluate.targets import TARGETS
 from longform.train.evaluate.whole import evaluation_command
@@ -205,7 +208,8 @@ def test_one_command_measures_everything(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("longform.train.evaluate.report.AUTOENCODER_PIECES", 1)
-    settings = {"model": model, "scorer": model, "reference": real, "training": real}
+    training = shutil.copytree(real, tmp_path / "training")
+    settings = {"model": model, "scorer": model, "reference": real, "training": training}
     report = evaluation_command(clips, **settings, out=tmp_path / "a", jobs=1)
     figures = report["figures"]
     assert figures["obedience.tempo"]["value"] == 1
@@ -223,6 +227,10 @@ def test_one_command_measures_everything(
     assert figures["memorisation.clap_median"]["real"] == pytest.approx(1, abs=1e-3)
     closest = report["details"]["memorisation_clap"]["closest"]
     assert ("3.flac", "3") in {(one["clip"], one["item"]) for one in closest[:2]}
+    found = report["details"]["memorisation_clap"]
+    assert found["line"] == pytest.approx(1, abs=1e-3) and len(found["closest_held_out"]) == 8
+    assert report["split"] == "all" and 0 < figures["model.size"]["value"] < 90
+    assert figures["structure.similarity_overlap"]["real"] > 0
     assert {section_of(name) for name in figures} == set(SECTIONS)
     assert report["absent"].keys() == {"memorisation.latents"}
     assert "structure.return_median" not in figures, "12 s are too short to tell: absent, not 0"
@@ -236,9 +244,39 @@ def test_one_command_measures_everything(
     assert "<summary>By style</summary>" in page and "Targets:" in page
     printed = capsys.readouterr().out
     assert "obedience: key exact" in printed and "at least 95.0 %" in printed
+    assert "4 clips and 8 real pieces measured in" in printed and "missed by" in printed
+    assert "held-out pieces reach" in printed and "the classifier's own" in printed
     assert [one["figure"] for one in report["targets"]] == [one.figure for one in TARGETS]
     with pytest.raises(UserError, match=r"report\.json: exists already"):
         evaluation_command(clips, **settings, out=tmp_path / "a")
+
+
+def test_a_training_corpus_is_listened_to_once(model: str, real: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(real, tmp_path / "data", ignore=lambda *_: ["0.flac", "5.flac"])
+    heard: list[Progress] = []
+    first = open_library(data, model, tmp_path, jobs=1, on_progress=heard.append)
+    assert len(heard) == 6 and len(list((data / CACHE).iterdir())) == 1
+    again = open_library(data, model, tmp_path, jobs=1, on_progress=heard.append)
+    assert len(heard) == 6 and np.array_equal(first.vectors, again.vectors)
+    assert again.ids == first.ids
+    shutil.copy(real / "0.flac", data / "0.flac")
+    other = open_library(data, model, tmp_path, jobs=1, on_progress=heard.append)
+    assert len(heard) == 13 and "0" in other.ids, "another corpus"
+    shutil.rmtree(data / CACHE)
+    (data / CACHE).write_text("a file in the way")
+    open_library(data, model, tmp_path, jobs=1)
+    assert list(tmp_path.glob("clap-*.safetensors"))
+
+
+def test_pieces_of_the_training_corpus_count_as_real_only_from_its_test_split(
+    model: str, clips: Path, real: Path, tmp_path: Path
+) -> None:
+    settings = {"model": model, "scorer": model, "out": tmp_path, "jobs": 1}
+    with pytest.raises(UserError, match="no usable audio of split 'test'"):
+        evaluation_command(clips, **settings, reference=real, training=real)
+    same = Inputs(clips=clips, cache=tmp_path, reference=real, training=real / ".." / real.name)
+    assert same.held_out == "test" and replace(same, split="all").held_out == "all"
+    assert replace(same, training=None).held_out == "all"
 
 
 @pytest.mark.slow

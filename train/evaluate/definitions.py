@@ -11,6 +11,7 @@ SECTIONS = {
     "structure": "Structure",
     "memorisation": "Memorisation",
     "autoencoder": "Autoencoder",
+    "model": "Model",
 }
 
 
@@ -91,17 +92,17 @@ distribution.clap_mmd | longform-clap-MMD x 1000 | | Unbiased squared maximum me
 distribution.density | density | | How many real neighbourhoods (5 nearest, clip embeddings) a generated clip lies in, over 5. {matched}. | Naeem et al. 2020, arXiv 2002.09797
 distribution.coverage | coverage | share | Real clips with a generated clip within their neighbourhood. {matched}. | Naeem et al. 2020, arXiv 2002.09797
 distribution.tag_kl | KL of style tags | nats | KL(generated || real) of the mean zero-shot style probabilities; not KL_passt. {matched}. | {own}
-distribution.mirdd | longform-MIRDD | nats | Mean over eleven musical descriptors of KL(generated || real) of their distributions. The paper's descriptors come from models that are not public; these come from this package's estimators, so never compare it with a published MIRDD. {matched}. | Parker et al. 2023 (StemGen), arXiv 2312.08723
+distribution.mirdd | longform-MIRDD | nats | Mean over eleven musical descriptors of KL(generated || real) of their distributions. The paper's descriptors come from models that are not public; these come from this package's estimators, so never compare it with a published MIRDD. For accompaniment, as in the paper: clips are stems mixed with what they answer (longform accompany --together). {matched}. | Parker et al. 2023 (StemGen), arXiv 2312.08723
 distribution.diversity | diversity | cosine distance | Mean over all pairs of clips of 1 - cosine of their CLAP embeddings. | {own}
 distribution.diversity_style | diversity within a style | cosine distance | As above, pairs of one style. | {own}
 distribution.diversity_seeds | diversity between seeds | cosine distance | As above, pairs of one prompt and different seeds. | {own}
 structure.return_median | return of early material, median | | How much likelier the second half's moments are to be found in the first half (16 s or more back) than any moment elsewhere: 0 nothing returns, 1 exact repeat. Clips of 40 s or more. | {own}; the question is that of {sa2}, figure 4
-structure.return_overlap | return: overlap with real | share | {overlap} | {overlap_source}
+structure.return_overlap | return: overlap with real | share | {overlap}. {halves} | {overlap_source}
 structure.changes_median | section changes per minute, median | 1/min | Peaks of the checkerboard novelty of the self-similarity matrix (timbre and chroma, 1 s cells, 16 s kernel). | Foote 2000
-structure.changes_overlap | changes: overlap with real | share | {overlap} | {overlap_source}
+structure.changes_overlap | changes: overlap with real | share | {overlap}. {halves} | {overlap_source}
 structure.repetition_median | repetition, median | share | Seconds whose surroundings (5 s) sound elsewhere, 8 s or more away (similarity 0.7). | {own}
-structure.repetition_overlap | repetition: overlap with real | share | {overlap} | {overlap_source}
-structure.similarity_overlap | self-similarity: overlap with real | share | Overlap of the distributions of the clips' mean self-similarity off the diagonal (8 s or more apart). | {overlap_source}
+structure.repetition_overlap | repetition: overlap with real | share | {overlap}. {halves} | {overlap_source}
+structure.similarity_overlap | self-similarity: overlap with real | share | Overlap of the distributions of the clips' mean self-similarity off the diagonal (8 s or more apart). {halves} | {overlap_source}
 memorisation.clap_median | nearest training item by CLAP, median | cosine | Largest cosine of a 10 s window of the clip and a window of any training item. Real pieces: held-out ones. | {copy}
 memorisation.clap_beyond | beyond held-out pieces, by CLAP | share | Clips that are nearer to a training item than held-out real pieces are at the 99th percentile. | {copy}
 memorisation.clap_overlap | by CLAP: overlap with held-out | share | {overlap} | {overlap_source}
@@ -119,6 +120,8 @@ autoencoder.ring | ringing | dB | Power at the multiples of the latent rate over
 autoencoder.buzz | buzzing | dB | Power at the multiples of 86.1 Hz (a frame of 512 samples at 44.1 kHz) over that at the other multiples of the latent rate; as above. Alarm above {buzz} dB. | {own}
 autoencoder.pulse | pulsing | dB | As ringing, in the modulation spectrum of each band's envelope, up to 8 times the latent rate. Alarm above {pulse} dB. | {own}
 autoencoder.alarms | metallic, buzzing or pulsing | share | Pieces in which ringing, buzzing or pulsing exceeds its level in any band after the round trip. Real pieces: in the recording. | {own}
+model.steps | denoising steps, most | | Largest number of denoising steps that the files say they were made with (else the model's usual number). | {own}
+model.size | size of the model | MB | All files of the bundle that --model names, in millions of bytes; a wheel that carries it is a little larger. | {own}
 """  # noqa: E501
 
 
@@ -133,6 +136,7 @@ def _parse(line: str) -> Definition:
         **{name: f"{level:g}" for name, level in LEVELS_DB.items()},
         "matched": MATCHED,
         "overlap": OVERLAP[0],
+        "halves": "Real pieces: the same between two disjoint halves of them, mean of 8 draws.",
         "overlap_source": OVERLAP[1],
     }
     # "||" is the bar of a divergence, not a column's edge.

@@ -132,13 +132,15 @@ def form_values(clips: Population) -> dict[str, list[float | None]]:
     }
 
 
-def put_structure(figures: Figures, made: Population, real: Population) -> None:
+def put_structure(figures: Figures, made: Population, real: Population, seed: int) -> None:
     """Medians beside those of real pieces, and how far the distributions overlap."""
     figures.put_all(structure_figures, made, real)
     beside = form_values(real)
     for name, values in form_values(made).items():
-        overlap = overlap_share(known(values), known(beside[name]))
-        figures.put(f"structure.{name}_overlap", overlap)
+        ours, theirs = known(values), known(beside[name])
+        halves = apart(ours, theirs, lambda a, b: overlap_share(a, b) or 0.0, seed)
+        overlap = overlap_share(ours, theirs)
+        figures.put(f"structure.{name}_overlap", overlap, None if halves is None else halves.real)
 
 
 def put_distribution(
@@ -220,6 +222,7 @@ def clip_row(one: Measured) -> dict[str, Any]:
     """Everything about one clip, ready for JSON."""
     return one.clip.to_json() | {
         "file": one.asked.path.name,
+        "seed": one.asked.seed,
         "mix": asdict(one.mix),
         "end_seconds": one.asked.end_seconds,
         "return_score": one.return_score,

@@ -24,6 +24,7 @@ class Asked:
 
     `start_seconds` and `excerpt_seconds` choose a part of the file, None its whole.
     `asked_seconds` is the length ordered, `end_seconds` where the planned music stops.
+    `seed`, `steps` and `model_sha256` are what a generated file says of its making.
     """
 
     path: Path
@@ -38,6 +39,9 @@ class Asked:
     chords: ChordPlan | None = None
     start_seconds: float = 0.0
     excerpt_seconds: float | None = None
+    seed: int | None = None
+    steps: int | None = None
+    model_sha256: str | None = None
 
 
 def find_clips(folder: str | Path) -> list[Asked]:
@@ -52,13 +56,15 @@ def find_clips(folder: str | Path) -> list[Asked]:
     return [_asked(item, earlier.get(item.path.name, {})) for item in scan(folder)]
 
 
-def find_real(data: str | Path, *, seconds: float, seed: int, count: int) -> list[Asked]:
+def find_real(
+    data: str | Path, *, seconds: float, seed: int, count: int, split: str = "all"
+) -> list[Asked]:
     """The last `seconds` of the pieces of music of a corpus, as generated clips end as well.
 
     Raises:
-        UserError: no such folder, or no music in it.
+        UserError: no such folder, or no music of that split in it.
     """
-    pieces = select_music(data, split="all", count=count, seed=seed)
+    pieces = select_music(data, split=split, count=count, seed=seed)
     return [_excerpt(item, seconds) for item in pieces]
 
 
@@ -97,6 +103,9 @@ def _asked(item: Item, earlier: dict[str, Any]) -> Asked:
         asked_seconds=facts.get("seconds") if tags.get("facts") else None,
         end_seconds=facts.get("end_seconds"),
         chords=ChordPlan.of_facts(facts),
+        seed=_whole(tags.get("seed")),
+        steps=_whole(_json(tags.get("settings")).get("steps")),
+        model_sha256=tags.get("model_sha256"),
     )
 
 
@@ -123,6 +132,12 @@ def _json(text: str | None) -> dict[str, Any]:
     except ValueError:  # tags are capped, so the facts of a very long form can be cut
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _whole(value: object) -> int | None:
+    """A whole number out of a tag, which anybody may have written."""
+    text = str(value)
+    return int(text) if text.isdecimal() else None
 
 
 def median_seconds(clips: list[Asked]) -> float:

@@ -1,7 +1,7 @@
 """Clips made to be judged: one file per prompt and take, never overwritten, gone on with."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,18 @@ class Made:
 
 
 def requests_of(
-    prompts: Sequence[str], *, seconds: float, seed: int, takes: int = 1
+    prompts: Sequence[str],
+    *,
+    seconds: float,
+    seed: int,
+    takes: int = 1,
+    settings: Mapping[str, Any] | None = None,
 ) -> list[Request]:
-    """`takes` requests per prompt; request i has seed `seed + i`."""
+    """`takes` requests per prompt; request i has seed `seed + i`, all have the same `settings`."""
     texts = [text for text in prompts for _ in range(takes)]
     return [
-        Request(prompt=text, seconds=seconds, seed=seed + index) for index, text in enumerate(texts)
+        Request(prompt=text, seconds=seconds, seed=seed + index, **(settings or {}))
+        for index, text in enumerate(texts)
     ]
 
 
@@ -65,6 +71,7 @@ def generate_clips(
     takes: int = 1,
     seconds: float,
     seed: int,
+    settings: Mapping[str, Any] | None = None,
     on_progress: OnProgress = quiet,
 ) -> list[Made]:
     """`make_clips` by model `model` of the first `count` of `load_prompts(prompts)`.
@@ -73,7 +80,7 @@ def generate_clips(
         UserError: no such model, unreadable prompts, other clips in the way.
     """
     texts = [prompt.text for prompt in load_prompts(prompts)[:count]]
-    requests = requests_of(texts, seconds=seconds, seed=seed, takes=takes)
+    requests = requests_of(texts, seconds=seconds, seed=seed, takes=takes, settings=settings)
     return make_clips(Pipeline.from_pretrained(model), requests, folder, on_progress)
 
 

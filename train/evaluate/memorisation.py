@@ -19,6 +19,8 @@ from torch.nn import functional as F
 from longform.audio import read
 from longform.autoencoder.interface import Autoencoder
 from longform.checkpoint import load_tensors, save_tensors
+from longform.errors import UserError
+from longform.files import check_writable
 from longform.progress import OnProgress, Progress, quiet
 from longform.train.dataset import scan
 from longform.train.evaluate.autoencoder import WINDOW_FRAMES
@@ -28,6 +30,7 @@ from longform.train.latents import LatentDataset
 
 SEGMENT_SECONDS = 10.0
 SEGMENTS = 3
+CACHE = ".cache"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +56,15 @@ class Library:
 def open_library(
     data: str | Path, model: str, cache: Path, *, jobs: int, on_progress: OnProgress = quiet
 ) -> Library:
-    """Embed the training split of a corpus, or read it from `cache` if that is of the same files.
+    """Embed the training split of a corpus, or read it from `CACHE` in it if that is of the same
+    files and towers; a corpus that cannot be written has it in the folder `cache`.
 
     Raises:
         UserError: no such corpus, or no training item in it.
     """
     items = scan(data, split="train")
     window_seconds = towers(model).config.audio.window_seconds
-    path = cache / f"training-{_fingerprint(items, model)}.safetensors"
+    path = _kept(Path(data), cache) / f"clap-{_fingerprint(items, model)}.safetensors"
     if path.is_file():
         held = load_tensors(path)
         vectors, owner = held["vectors"].numpy(), held["owner"].numpy()
@@ -207,6 +211,15 @@ def _standard(latents: Tensor, training: LatentDataset) -> Tensor:
 def _embed_item(task: tuple[Path, str]) -> np.ndarray:
     path, model = task
     return window_embeddings(towers(model), read(path))
+
+
+def _kept(data: Path, otherwise: Path) -> Path:
+    """The corpus' own folder of such things: the next report need not listen to all of it again."""
+    try:
+        (data / CACHE).mkdir(exist_ok=True)
+        return check_writable(data / CACHE / "clap.safetensors", overwrite=True).parent
+    except (OSError, UserError):
+        return otherwise
 
 
 def _fingerprint(items: Sequence, model: str) -> str:

@@ -56,9 +56,16 @@ def memorisation(evaluation: Evaluation) -> str:
     for name, title in (("clap", "CLAP"), ("latent", "latents")):
         found = evaluation.details.get(f"memorisation_{name}")
         if found:
-            rows = [[x["clip"], x["item"], x["seconds"], x["likeness"]] for x in found["closest"]]
-            heads = ["clip", "training item", "at second", "likeness"]
-            parts.append(folded(f"Closest pairs by {title}", heads, rows))
+            if "line" in found:
+                parts.append(
+                    f"<p>Nearest training items by {title}: held-out pieces reach {found['line']} "
+                    f"at the 99th percentile, the closest clip {found['largest']}.</p>"
+                )
+            for key, of in (("closest", "clip"), ("closest_held_out", "held-out piece")):
+                rows = [[x["clip"], x["item"], x["seconds"], x["likeness"]] for x in found[key]]
+                heads = [of, "training item", "at second", "likeness"]
+                if rows:
+                    parts.append(folded(f"Closest pairs by {title}: {of}s", heads, rows))
     return "".join(parts)
 
 

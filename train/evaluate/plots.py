@@ -14,8 +14,8 @@ def save_structure_plot(structure: Structure, path: str | Path, title: str) -> N
     Raises:
         UserError: matplotlib is not installed.
     """
-    figure_class = _figure()
-    figure = figure_class(figsize=(6.4, 7.6), layout="constrained")
+    made = figure_class()
+    figure = made(figsize=(6.4, 7.6), layout="constrained")
     matrix, curve = figure.subplots(2, 1, height_ratios=[5, 1])
     seconds = len(structure.similarity) * CELL_SECONDS
     # Contrast between the 5th and 99th percentile: the diagonal alone would take all of it.
@@ -41,7 +41,12 @@ def save_structure_plot(structure: Structure, path: str | Path, title: str) -> N
     figure.savefig(path, dpi=110)
 
 
-def _figure() -> type:
+def figure_class() -> type:
+    """Matplotlib's `Figure`, which draws into files without a display.
+
+    Raises:
+        UserError: matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError:

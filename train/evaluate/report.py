@@ -1,7 +1,7 @@
 """The whole evaluation of a folder of clips: every section that its inputs allow, as one report."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from longform.progress import OnProgress, quiet
 from longform.train.evaluate.autoencoder import evaluate_autoencoder
 from longform.train.evaluate.clips import summarise
 from longform.train.evaluate.definitions import DEFINITIONS
-from longform.train.evaluate.distances import frechet_distance, overlap_share
+from longform.train.evaluate.distances import frechet_distance
 from longform.train.evaluate.figures import (
     Figures,
     clip_row,
@@ -35,12 +35,7 @@ from longform.train.evaluate.measure import (
     towers,
     window_embeddings,
 )
-from longform.train.evaluate.memorisation import (
-    Nearest,
-    nearest_by_clap,
-    nearest_by_latents,
-    open_library,
-)
+from longform.train.evaluate.nearest import put_by_clap, put_by_latents
 from longform.train.evaluate.targets import outcomes
 from longform.train.evaluate.zeroshot import (
     Words,
@@ -51,13 +46,10 @@ from longform.train.evaluate.zeroshot import (
     text_vectors,
     top_share,
 )
-from longform.train.latents import LatentDataset
 
 FORMAT = 1
 REAL_PIECES = 64
 AUTOENCODER_PIECES = 16
-HELD_OUT_PERCENTILE = 99
-CLOSEST = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +60,13 @@ class Inputs:
         clips: folder of audio whose tags, report.json or side-cars say what was asked.
         scorer: the bundle whose CLAP listens; keep it the same to compare models.
         model: the bundle whose autoencoder is measured.
-        reference: corpus of real pieces that no part was trained on.
+        reference: corpus of real pieces.
+        split: which of them no part was trained on, "test" or "all"; None takes the test split
+            where `reference` is the training corpus itself, and else all of it.
         training: corpus that the model was trained on.
         latents: folder of `longform train encode` of that corpus.
         full: folder of weights for published scores, see `longform.train.evaluate.full`.
-        cache: folder where embeddings of the training corpus are kept.
+        cache: folder where embeddings of a training corpus that is read-only are kept.
     """
 
     clips: Path
@@ -85,6 +79,16 @@ class Inputs:
     full: Path | None = None
     seed: int = 0
     jobs: int = 1
+    split: str | None = None
+
+    @property
+    def held_out(self) -> str:
+        """The split of `reference` that stands for real music."""
+        if self.split is not None:
+            return self.split
+        if self.reference is None or self.training is None:
+            return "all"
+        return "test" if self.reference.resolve() == self.training.resolve() else "all"
 
 
 @dataclass
@@ -125,7 +129,13 @@ def evaluate(inputs: Inputs, on_progress: OnProgress = quiet) -> Evaluation:
     seconds = median_seconds(clips)
     pieces = []
     if inputs.reference is not None:
-        pieces = find_real(inputs.reference, seconds=seconds, seed=inputs.seed, count=REAL_PIECES)
+        pieces = find_real(
+            inputs.reference,
+            seconds=seconds,
+            seed=inputs.seed,
+            count=REAL_PIECES,
+            split=inputs.held_out,
+        )
     settings = {"jobs": inputs.jobs, "on_progress": on_progress}
     done = Evaluation(
         made=measure_all(clips, inputs.scorer, stage="clips", **settings),
@@ -136,7 +146,7 @@ def evaluate(inputs: Inputs, on_progress: OnProgress = quiet) -> Evaluation:
     done.details["keys"] = summarise([one.clip for one in done.made])["key"]["relations"]
     with single_thread():
         tags = _hear_words(done, inputs)
-        put_structure(done.figures, done.made, done.real)
+        put_structure(done.figures, done.made, done.real, inputs.seed)
         if done.real:
             found = put_distribution(done.figures, done.made, done.real, tags, inputs.seed)
             done.details["distribution"] = found
@@ -145,6 +155,7 @@ def evaluate(inputs: Inputs, on_progress: OnProgress = quiet) -> Evaluation:
             done.absent["distribution"] = "needs --reference: real pieces of the same kind"
         _memorisation(done, inputs, on_progress)
         _autoencoder(done, inputs, on_progress)
+        _model(done, inputs)
         if inputs.full is not None:
             put_full(done.figures, done.absent, (done.made, done.real), inputs.full, on_progress)
     done.figures.sort()
@@ -194,60 +205,41 @@ def _match(clips: Sequence[Measured], clap: Any, tokenizer: Any, seed: int) -> d
 
 
 def _memorisation(done: Evaluation, inputs: Inputs, on_progress: OnProgress) -> None:
+    sides = done.made, done.real
     if inputs.training is None:
         done.absent["memorisation.clap"] = "needs --training: the corpus of the model"
     else:
-        library = open_library(
+        done.details["memorisation_clap"] = put_by_clap(
+            done.figures,
+            sides,
             inputs.training,
             inputs.scorer,
             inputs.cache,
             jobs=inputs.jobs,
             on_progress=on_progress,
         )
-        pairs = [
-            [nearest_by_clap(one.asked.path.name, one.windows, library) for one in clips]
-            for clips in (done.made, done.real)
-        ]
-        _put_nearest(done, "clap", *pairs)
     if inputs.latents is None:
         done.absent["memorisation.latents"] = "needs --latents: the encoded corpus of the model"
         return
-    training = LatentDataset(inputs.latents, "train")
-    autoencoder = Bundle.load(inputs.model or inputs.scorer).autoencoder()
-    if autoencoder.hop_samples != training.hop_samples or (
-        autoencoder.latent_channels != training.latent_channels
-    ):
+    model = inputs.model or inputs.scorer
+    found = put_by_latents(done.figures, sides, inputs.latents, model, on_progress)
+    if found is None:
         done.absent["memorisation.latents"] = "the latents are of another autoencoder"
-        return
-    everything = [one.asked for one in (*done.made, *done.real)]
-    found = nearest_by_latents(everything, autoencoder, training, on_progress)
-    ours, theirs = found[: len(done.made)], found[len(done.made) :]
-    _put_nearest(done, "latent", [x for x in ours if x], [x for x in theirs if x])
+    else:
+        done.details["memorisation_latent"] = found
 
 
-def _put_nearest(
-    done: Evaluation, name: str, made: Sequence[Nearest], real: Sequence[Nearest]
-) -> None:
-    """Both distributions, the share of clips beyond the held-out pieces, and the closest pairs."""
-    if not made:
-        return
-    ours, theirs = ([one.likeness for one in side] for side in (made, real))
-    done.figures.put(
-        f"memorisation.{name}_median",
-        float(np.median(ours)),
-        float(np.median(theirs)) if theirs else None,
-    )
-    if theirs:
-        line = float(np.percentile(theirs, HELD_OUT_PERCENTILE))
-        beyond = [float(np.mean(np.array(side) > line)) for side in (ours, theirs)]
-        done.figures.put(f"memorisation.{name}_beyond", *beyond)
-        done.figures.put(f"memorisation.{name}_overlap", overlap_share(ours, theirs))
-    closest = sorted(made, key=lambda one: -one.likeness)[:CLOSEST]
-    done.details[f"memorisation_{name}"] = {
-        "clips": ours,
-        "held_out": theirs,
-        "closest": [asdict(one) for one in closest],
-    }
+def _model(done: Evaluation, inputs: Inputs) -> None:
+    """How many steps the clips took, and how large the model is."""
+    steps = [one.asked.steps for one in done.made if one.asked.steps is not None]
+    if inputs.model is not None:
+        bundle = Bundle.load(inputs.model)
+        files = [path for path in bundle.folder.rglob("*") if path.is_file()]
+        done.figures.put("model.size", sum(path.stat().st_size for path in files) / 1e6)
+        own = bundle.content_hash()
+        if any(one.asked.steps is None and one.asked.model_sha256 == own for one in done.made):
+            steps.append(bundle.manifest.defaults.steps)
+    done.figures.put("model.steps", max(steps, default=None))
 
 
 def _autoencoder(done: Evaluation, inputs: Inputs, on_progress: OnProgress) -> None:
@@ -266,7 +258,7 @@ def _autoencoder(done: Evaluation, inputs: Inputs, on_progress: OnProgress) -> N
         inputs.reference,
         count=AUTOENCODER_PIECES,
         seed=inputs.seed,
-        split="all",
+        split=inputs.held_out,
         also=also,
         on_progress=on_progress,
     )

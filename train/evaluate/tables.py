@@ -29,7 +29,7 @@ def autoencoder_table(report: dict[str, Any]) -> str:
     size = f"{report['latent_rate_hz']:g} Hz x {report['latent_channels']}"
     head = f"autoencoder of {report['model']}: {size}, unseen pieces, lower is better but SI-SDR"
     titles = ["style", "STFT", "MEL", "SI-SDR dB", *KEYS_KEPT.values(), "chroma", "artefacts"]
-    return f"{head}\n{_table(titles, rows)}\n\n{_artefacts(report)}"
+    return f"{head}\n{plain_table(titles, rows)}\n\n{_artefacts(report)}"
 
 
 KEYS_KEPT = {
@@ -57,7 +57,7 @@ def _artefacts(report: dict[str, Any]) -> str:
         f"the latent rate, {report['latent_rate_hz']:.2f} Hz (buzz: {report['frame_rate_hz']:.1f})"
     )
     head = f"dB at multiples of {rates}, over what lies beside"
-    return f"{head}\n{_table(['artefact', *bands, 'alarm above', 'alarms'], rows)}"
+    return f"{head}\n{plain_table(['artefact', *bands, 'alarm above', 'alarms'], rows)}"
 
 
 def _share_of(figures: dict[str, Any], name: str) -> str:
@@ -75,13 +75,13 @@ def generation_table(report: dict[str, Any]) -> str:
     head = f"{report['clips']} clips of {report['seconds']:g} s by {report['model']}"
     mean = report["generate_seconds_mean"]
     foot = "" if mean is None else f"mean generation time {mean:.2f} s per clip"
-    return f"{head}\n{_table(['measure', 'result', 'chance'], rows)}\n{foot}"
+    return f"{head}\n{plain_table(['measure', 'result', 'chance'], rows)}\n{foot}"
 
 
 def calibration_table(report: dict[str, Any]) -> str:
     """How often the estimators are right about real pieces, and where they are wrong."""
     head = f"estimators on {report['clips']} real pieces of split {report['split']!r}"
-    text = head + "\n" + _table(["measure", "result", "chance"], _obedience(report))
+    text = head + "\n" + plain_table(["measure", "result", "chance"], _obedience(report))
     rows = [
         [e["name"], _text(e["asked_bpm"]), e["heard_bpm"], e["asked_key"], e["heard_key"]]
         for e in report["each"]
@@ -89,7 +89,7 @@ def calibration_table(report: dict[str, Any]) -> str:
     ]
     if not rows:
         return text
-    return f"{text}\n\nwrong:\n{_table(['piece', 'BPM', 'heard', 'key', 'heard'], rows)}"
+    return f"{text}\n\nwrong:\n{plain_table(['piece', 'BPM', 'heard', 'key', 'heard'], rows)}"
 
 
 def figures_table(report: dict[str, Any]) -> str:
@@ -105,19 +105,38 @@ def figures_table(report: dict[str, Any]) -> str:
         for name, entry in report["figures"].items()
     ]
     text = f"{report['clips']} clips of {report['of']}\n"
-    text += _table(["figure", "generated", "real", "chance"], rows)
-    mistaken = report["details"]["style_confusion"]["clips"][:MISTAKEN]
-    if mistaken:
-        pairs = [f"{one['asked']} heard as {one['heard']} {one['clips']}" for one in mistaken]
-        text += f"\nstyles mistaken most: {', '.join(pairs)}"
+    text += plain_table(["figure", "generated", "real", "chance"], rows)
+    for side, of in (("clips", ""), ("real", " of real pieces, the classifier's own")):
+        mistaken = report["details"]["style_confusion"][side][:MISTAKEN]
+        if mistaken:
+            pairs = [f"{one['asked']} heard as {one['heard']} {one['clips']}" for one in mistaken]
+            text += f"\nstyles{of} mistaken most: {', '.join(pairs)}"
+    text += "".join(_nearest(report["details"], *pair) for pair in NEAREST)
     absent = [f"{name}: not measured; {why}" for name, why in report["absent"].items()]
     return "\n".join([text, *absent])
+
+
+NEAREST = (("clap", "CLAP"), ("latent", "latents"))
+
+
+def _nearest(details: dict[str, Any], name: str, title: str) -> str:
+    """The line of the held-out pieces and the closest pairs, as lines of their own."""
+    found = details.get(f"memorisation_{name}")
+    if not found or "line" not in found:
+        return ""
+    pairs = [
+        f"{one['clip']} and {one['item']} {one['likeness']}" for one in found["closest"][:MISTAKEN]
+    ]
+    return (
+        f"\nnearest training items by {title}: held-out pieces reach {found['line']} at the 99th "
+        f"percentile; closest: {', '.join(pairs)}"
+    )
 
 
 def targets_table(found: Sequence[Outcome]) -> str:
     """Each target with its verdict."""
     rows = [[one.title, one.wanted, one.found, one.verdict] for one in found]
-    return _table(["target", "wanted", "found", ""], rows)
+    return plain_table(["target", "wanted", "found", ""], rows)
 
 
 def structure_table(report: dict[str, Any]) -> str:
@@ -134,7 +153,9 @@ def structure_table(report: dict[str, Any]) -> str:
         ]
         for piece in report["pieces"]
     ]
-    return _table(["file", "seconds", "silent tail", "return", "changes", "largest seam"], rows)
+    return plain_table(
+        ["file", "seconds", "silent tail", "return", "changes", "largest seam"], rows
+    )
 
 
 def _obedience(report: dict[str, Any]) -> list[list[str]]:
@@ -177,7 +198,8 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def plain_table(titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Columns as wide as their widest cell."""
     cells = [list(titles), *([_text(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(titles))]
     lines = [

@@ -1,6 +1,8 @@
 """Behind `longform eval CLIPS` and `longform eval --model M`: clips made, measured, reported."""
 
 import json
+import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ def evaluation_command(
     training: Path | None = None,
     latents: Path | None = None,
     full: Path | None = None,
+    split: str | None = None,
+    settings: Mapping[str, Any] | None = None,
     scorer: str = "mini",
     seed: int = 0,
     out: str | Path | None = None,
@@ -37,6 +41,7 @@ def evaluation_command(
 
     With `long`, the model also makes that many clips of `LONG_SECONDS`, which are reported apart.
     Every clip is made before any is measured, and those that an interrupted call left are kept.
+    `settings` are fields of `Request` for all of them, such as `steps` or `no_planner`.
 
     Raises:
         UserError: neither clips nor model; a report in the way; what the sections raise.
@@ -51,6 +56,9 @@ def evaluation_command(
         raise UserError("name a folder of clips, or a model that shall make some with --model")
     if clips is not None and long:
         raise UserError("--long makes clips: leave out the folder of clips and name a --model")
+    if clips is not None and settings:
+        told = ", ".join(sorted(settings))
+        raise UserError(f"{told}: settings of clips to be made; leave out the folder of clips")
     if full is not None:
         check_full(full)
     source = str(clips if clips is not None else model)
@@ -65,7 +73,7 @@ def evaluation_command(
             target = make_folder(part / "clips")
             generate_clips(
                 str(model), prompts, many, target, takes=each, seconds=length, seed=seed,
-                on_progress=on_progress,
+                settings=settings, on_progress=on_progress,
             )  # fmt: skip
     inputs = Inputs(
         clips=folder / "clips" if clips is None else Path(clips),
@@ -76,32 +84,45 @@ def evaluation_command(
         training=training,
         latents=latents,
         full=full,
+        split=split,
         seed=seed,
         jobs=default_jobs() if jobs is None else jobs,
     )
-    report = _reported(inputs, folder, source, overwrite, on_progress)
+    told = dict(settings or {})
+    report = _reported(inputs, folder, source, told, overwrite, on_progress)
     if long:
         others = replace(inputs, clips=parts[1] / "clips")
-        _reported(others, parts[1], f"{source}, whole tracks", overwrite, on_progress)
+        _reported(others, parts[1], f"{source}, whole tracks", told, overwrite, on_progress)
     return report
 
 
 def _reported(
-    inputs: Any, folder: Path, source: str, overwrite: bool, on_progress: OnProgress
+    inputs: Any,
+    folder: Path,
+    source: str,
+    settings: dict[str, Any],
+    overwrite: bool,
+    on_progress: OnProgress,
 ) -> dict[str, Any]:
     """Evaluate, write `report.json` and `report.html` into the folder, print the figures."""
     from longform import __version__
+    from longform.bundle import Bundle
     from longform.files import atomic
     from longform.train.evaluate.page import page
     from longform.train.evaluate.report import evaluate
     from longform.train.evaluate.targets import outcomes
 
+    started = time.monotonic()
     found = evaluate(inputs, on_progress)
+    taken = time.monotonic() - started
     about = {
         "of": source,
+        "settings": settings,
         "scorer": inputs.scorer,
+        "scorer_sha256": Bundle.load(inputs.scorer).content_hash(),
         "model": inputs.model,
         "reference": None if inputs.reference is None else inputs.reference.name,
+        "split": None if inputs.reference is None else inputs.held_out,
         "seed": inputs.seed,
         "program": f"longform {__version__}",
     }
@@ -111,5 +132,8 @@ def _reported(
         with atomic(folder / f"report.{kind}", overwrite) as temporary:
             temporary.write_text(text, encoding="utf-8")
     print(f"{figures_table(report)}\n\n{targets_table(outcomes(found.figures.values))}\n")
+    per_clip = taken / (len(found.made) + len(found.real))
+    pieces = f"{len(found.made)} clips and {len(found.real)} real pieces"
+    print(f"{pieces} measured in {taken:.0f} s by {inputs.jobs} processes ({per_clip:.1f} s each)")
     print(f"report: {folder / 'report.json'}\npage: {folder / 'report.html'}")
     return report
