@@ -124,12 +124,13 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     beside = all(panel.is_effect for panel in panels)
     rows, columns = (1, len(panels)) if beside else (len(panels), 1)
     height = max(PANEL_HEIGHT * rows, LEAST_HEIGHT)
-    figure = Figure(figsize=(WIDTH / DPI, height / DPI), facecolor=GROUND, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.04, h_pad=0.03, hspace=0.02, wspace=0.02)
+    layout = ConstrainedLayoutEngine(w_pad=0.04, h_pad=0.03, hspace=0.02, wspace=0.02)
+    figure = Figure(figsize=(WIDTH / DPI, height / DPI), facecolor=GROUND, layout=layout)
     grid = figure.subplots(rows, columns, squeeze=False)
     longest = max(panel.audio.seconds for panel in panels)
     for axes, panel in zip(grid.ravel(), panels, strict=True):
