@@ -26,7 +26,7 @@ from longform.cli_show import note, reporter
 from longform.errors import UserError
 
 if TYPE_CHECKING:
-    from longform.batch import Failure, Item
+    from longform.batch_list import Failure, Item
 
 
 def add_to(app: typer.Typer) -> None:
@@ -53,10 +53,12 @@ def batch(
 ) -> None:
     """Make every item of a list; started again, it goes on where it stopped.
 
-    Columns: the options of `generate`, name, item, and job, audio and parameters of other jobs.
+    Columns: the options of `generate`, name, item, and job, audio and parameters of other jobs;
+    audio without a job is restyled (transfer).
     """
     from longform.audio import check_target
-    from longform.batch import read_list, run_batch
+    from longform.batch import run_batch
+    from longform.batch_list import read_list
 
     rows, unusable = read_list(items)
     finishing = finishing_of(lufs, true_peak, raw)

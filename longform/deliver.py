@@ -131,7 +131,12 @@ def deliver(
         report = write(path, waveform, bits=bits, tags=tags, overwrite=overwrite)
     else:
         report = write_marked(path, waveform, marks, bits=bits, tags=tags, overwrite=overwrite)
-    write_sidecar(path, recipe, facts, overwrite)
+    try:
+        write_sidecar(path, recipe, facts, overwrite)
+    except BaseException:  # an interrupt too: one of the two alone is half of what was asked for
+        if not sidecar_of(path).exists():
+            path.unlink(missing_ok=True)
+        raise
     return Delivered(
         report=report, waveform=waveform, finished=finished, recipe=recipe, facts=facts
     )

@@ -99,6 +99,18 @@ def write_sidecar(
     return target
 
 
+def restore_sidecar(path: str | Path) -> None:
+    """Write the side-car of an audio file anew out of its tags, where it has none.
+
+    Raises:
+        UserError: the tags do not say how the file was made.
+    """
+    path = Path(path)
+    if not sidecar_of(path).exists():
+        facts = json.loads(read_tags(path, MAX_LONG_TEXT).get("facts", "{}"))
+        write_sidecar(path, read_recipe(path), facts)
+
+
 def read_recipe(path: str | Path) -> Recipe:
     """The recipe in the tags of an audio file, else in its side-car; or in a side-car named itself.
 

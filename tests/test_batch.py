@@ -5,15 +5,19 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from longform import UserError
-from longform.audio import read
-from longform.batch import STATE, read_list
+from longform.audio import Waveform, info, read
+from longform.batch import STATE, run_batch
+from longform.batch_list import items_of, read_list
 from longform.cli import run
 from longform.dit.model import DiT
-from longform.provenance import read_recipe
+from longform.pipeline import Pipeline
+from longform.provenance import read_recipe, sidecar_of
+from tests.test_cli import interrupt_at
 
 LIST = (
     "prompt,seconds,bpm,key,steps,seed\n"
@@ -109,6 +113,77 @@ def test_an_interrupt_is_code_130_and_the_next_run_goes_on(batch: Batch) -> None
     assert code == 1 and f"{3 - len(done)} made, {len(done)} there" in err
     assert names() == {"001-house.wav", "002-rain-heavy.wav", "005-rain-heavy.wav"}
     assert {name: Path("list", name).read_bytes() for name in done} == before
+
+
+PLACES = [
+    "longform.batch_list.read_list",  # before the first item
+    "longform.batch.recipe_of",  # between items
+    "longform.batch.make",
+    "longform.deliver.finish",
+    "longform.audio_write.write_tags",
+    "longform.files._publish",
+    "longform.deliver.write_sidecar",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_an_interrupt_in_any_stage_of_a_batch_loses_nothing(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    Path("list.csv").write_text("prompt,seconds,steps,seed\na,1,1,1\nb,1,1,2\n")
+    assert batch("list.csv", "-o", "whole")[0] == 0
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, place)
+        code, _, err = batch()
+    assert code == 130 and "interrupted" in err and "Traceback" not in err
+    left = list(Path("list").iterdir()) if Path("list").exists() else []
+    assert not [path for path in left if "partial" in path.name]
+    assert all(read(path).seconds == 1 for path in left if path.suffix == ".wav")
+    assert batch()[0] == 0
+    for path in Path("whole").glob("[0-9]*"):
+        assert (Path("list") / path.name).read_bytes() == path.read_bytes(), path.name
+    assert {path.name for path in Path("list").iterdir()} == {
+        path.name for path in Path("whole").iterdir()
+    }
+
+
+def test_a_lost_side_car_is_restored_from_the_tags(batch: Batch) -> None:
+    Path("list.csv").write_text("prompt,seconds,steps,seed\na,1,1,1\n")
+    batch()
+    side_car = sidecar_of("list/001-a.wav")
+    before = json.loads(side_car.read_text())
+    side_car.unlink()
+    Path("list", STATE).unlink()
+    assert batch()[0] == 0 and json.loads(side_car.read_text()) == before
+
+
+def test_a_row_with_audio_is_restyled_by_its_own_strength_and_guidance(batch: Batch) -> None:
+    noise = 0.1 * np.random.default_rng(0).standard_normal((1, 44_100))
+    Waveform(noise.astype(np.float32), 44_100).save("in.wav")
+    Path("list.csv").write_text(
+        "Prompt,Negative,Seconds,Seed,Init audio,Strength,Guidance,Steps\n"
+        "piano,noise,,4,in.wav,0.3,2.5,2\nhouse,noise,0.5,5,,,1.5,2\nrain,,0.5,6,,0.4,,2\n"
+    )
+    code, _, err = batch()
+    assert code == 1 and "2 made" in err and "failed: row 3 (rain)" in err and "'strength'" in err
+    first, second = (read_recipe(f"list/{name}.wav") for name in ("001-piano", "002-house"))
+    assert first.job == "transfer" and set(first.inputs) == {"audio"}
+    assert first.parameters == {
+        "prompt": "piano", "negative": "noise", "seed": 4, "strength": 0.3, "guidance": 2.5,
+        "steps": 2,
+    }  # fmt: skip
+    assert second.job == "generate" and second.parameters["guidance"] == 1.5
+
+
+def test_python_gives_items_of_its_own(tmp_path: Path, model_folder: Path) -> None:
+    pipe = Pipeline.from_pretrained(model_folder, device="cpu")
+    rows = [{"job": "sfx", "prompt": "rain", "seconds": 0.5}, {"prompt": "x", "seconds": 1, "z": 1}]
+    items, unusable = items_of(rows)
+    assert [one.number for one in unusable] == [2] and "'z'" in unusable[0].reason
+    report = run_batch(pipe, items, tmp_path, suffix=".flac")
+    assert [path.name for path in report.made] == ["001-rain.flac"] and not report.failures
+    assert info(report.made[0]).seconds <= 0.5
+    assert run_batch(pipe, items, tmp_path, suffix=".flac").skipped == report.made
 
 
 def test_what_was_written_but_not_noted_is_found_again(batch: Batch) -> None:

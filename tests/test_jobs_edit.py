@@ -155,6 +155,23 @@ def test_extending_goes_on_from_the_last_sound_and_leads_up_to_the_first(pipe: P
     assert result.kept_exactly and len(result.seams) == 2
 
 
+@pytest.mark.parametrize("level", [1.0, 0.01])
+def test_an_addition_takes_over_where_the_music_has_rung_out(pipe: Pipeline, level: float) -> None:
+    """Whatever the level: a tail 40 dB down would leave a hole between the old and the new."""
+    sound = recording(4.0)
+    fade = np.where(np.arange(4 * 44_100) < 2.5 * 44_100, 1.0, 10**-2.5).astype(np.float32)
+    audio = Waveform(sound.samples * fade * np.float32(level), 44_100)
+    result = pipe.extend(audio, request(), after_seconds=1.0)
+    ((start, stop),) = result.regions
+    assert 2.4 < start < 2.5 and stop == 5.0 and result.kept_exactly
+    assert np.array_equal(
+        result.waveform.samples[:, : round(start * 44_100)],
+        audio.samples[:, : round(start * 44_100)],
+    )
+    silent = Waveform(np.zeros((2, 44_100), np.float32), 44_100)
+    assert pipe.extend(silent, request(), after_seconds=1.0).regions == ((0.0, 2.0),)
+
+
 def test_mistakes_about_edits(pipe: Pipeline) -> None:
     audio = recording(3.0)
     for regions, message in (

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from longform import Pipeline, UserError, Waveform
+from longform import deliver as deliver_module
 from longform.audio import read, write
 from longform.cli import run
 from longform.deliver import Delivered, deliver, machine_of
@@ -156,6 +157,18 @@ def test_a_side_car_in_the_way_is_not_overwritten(write_one: Deliver, tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav.json"]
     write_one(tmp_path / "a.wav", overwrite=True)
     assert read_recipe(tmp_path / "a.wav.json").job == "generate"
+
+
+def test_no_audio_is_left_without_its_side_car(
+    write_one: Deliver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(deliver_module, "write_sidecar", press)
+    with pytest.raises(KeyboardInterrupt):
+        write_one(tmp_path / "a.wav")
+    assert not list(tmp_path.iterdir())
 
 
 BROKEN = [

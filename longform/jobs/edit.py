@@ -31,11 +31,11 @@ from longform.listen.seam import Seam, measure_seam
 from longform.progress import OnProgress, quiet
 from longform.request import MAX_SECONDS, Request
 from longform.result import Result
-from longform.waveform import Waveform
+from longform.waveform import Waveform, from_db
 
 STRENGTHS = (1.0, 0.6)  # of the passes where the known is put back: the first, the resampling
 GROWN_FRAMES = 1  # latents beside a region that hear into it, so they are made anew with it
-SILENCE_DB = -60.0
+SILENCE_DB = -40.0  # below the loudest moment: what rings out softer than that is not kept
 LED_BY = {
     "inpaint": frozenset({"beat", "chord", "bass", "energy"}),
     "extend": frozenset({"beat", "chord", "bass"}),
@@ -108,10 +108,10 @@ def extend(
 def _sounding(audio: Waveform) -> tuple[int, int]:
     """Where new audio may take over: just after the first sound, and just before the last.
 
-    Silence at the ends is not kept, or the addition would stand apart.
+    Silence at the ends is not kept, nor what has rung out, or the addition would stand apart.
     """
     level = np.abs(audio.samples).max(axis=0)
-    heard = np.flatnonzero(level > 10 ** (SILENCE_DB / 20))
+    heard = np.flatnonzero(level > level.max() * from_db(SILENCE_DB))
     count = audio.samples.shape[1]
     first, last = (int(heard[0]), int(heard[-1]) + 1) if len(heard) else (count, 0)
     fade = fade_samples(count, audio.sample_rate)
