@@ -12,7 +12,7 @@ BASE = {
 }  # fmt: skip
 PARTS = {"autoencoder", "dit", "clap", "listen", "music", "mel", "planner", "text"}
 MIDDLE = {
-    "batch", "bundle", "deliver", "engine", "hub", "jobs", "manifest", "pipeline", "planning",
+    "batch", "batch_list", "bundle", "deliver", "engine", "hub", "jobs", "manifest", "pipeline", "planning",
     "provenance",
     "replay", "request", "result", "told",
 }  # fmt: skip
