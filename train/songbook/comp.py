@@ -82,7 +82,7 @@ class Comper:
             top = 1.04 if pitch == pitches[-1] else 0.97
             for track in (self.track,) if self._double is None else (self.track, self._double):
                 self.stage.add(
-                    track, bar, beat, beats, pitch, velocity * top, late_seconds=index * spread
+                    track, bar, beat, beats, pitch, velocity * top, later_seconds=index * spread
                 )
 
     def _hold(self, span: Span, velocity: float) -> None:
@@ -100,8 +100,8 @@ class Comper:
 
     def _rhythm(self, span: Span, how: str, velocity: float) -> None:
         rng = self.stage.section_rng(f"rhythm {self.family}", span)
-        choices = COMP[how]
-        first, second = (self.stage.fitted(choices[i]) for i in rng.integers(len(choices), size=2))
+        choices = self.stage.rhythms("comp", COMP, how)
+        first, second = (choices[i] for i in rng.integers(len(choices), size=2))
         loose = how in ("charleston", "chops", "brass")
         for bar in span.played_bars:
             turn = (bar - span.section.start_bar) % (2 if loose else 4) == (1 if loose else 3)

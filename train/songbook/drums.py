@@ -78,13 +78,10 @@ class Drummer:
         rng = self.stage.section_rng("groove", span)
         names = self.manner.drums
         contrast = span.name in ("bridge", "solo", "break") and rng.random() < 0.5
-        groove = GROOVES[names[rng.integers(len(names))] if contrast else self._groove]
+        name = names[rng.integers(len(names))] if contrast else self._groove
+        groove = self.stage.groove(GROOVES, name)
         level = max(span.level, 0.1)
-        rows = {
-            row: self.stage.fitted(pattern)
-            for row, pattern in groove.items()
-            if level >= ROW_LEVELS[row]
-        }
+        rows = {row: pattern for row, pattern in groove.items() if level >= ROW_LEVELS[row]}
         if span.name == "break" and self.manner.electronic and len(rows) > 1:
             rows.pop("k", None)
         return rows
