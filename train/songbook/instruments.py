@@ -70,6 +70,13 @@ _SYNTHS = {
     "pad": ["synth pad", "pads", "lush pad"],
     "lead": ["synth lead", "lead synth"],
     "chip": ["chip synth", "8-bit synth", "square wave"],
+    "formant": ["vocal pad", "formant pad", "singing synth"],
+    "fmkeys": ["fm electric piano", "electric piano", "dx piano"],
+    "fmbass": ["fm bass", "synth bass"],
+    "strings": ["string machine", "synth strings", "strings"],
+    "riser": ["riser", "noise riser"],
+    "impact": ["impact", "boom"],
+    "downlifter": ["downlifter", "falling noise"],
     "bell": ["bells", "fm bells", "bell synth"],
 }
 

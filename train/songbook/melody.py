@@ -174,7 +174,7 @@ class Melodist:
 
 
 def voice_ends(metre: int) -> int:
-    """The beat of a phrase's last bar on which its voice falls silent, so that another may answer."""
+    """The beat of a phrase's last bar on which its voice falls silent: another may answer."""
     return max(metre - 2, 1) if metre > 3 else max(metre - 1, 1)
 
 

@@ -11,8 +11,10 @@ from longform.train.songbook import mixing
 from longform.train.songbook.fluid import CHANNELS, Fluid
 from longform.train.songbook.mixing import BLOCK_SAMPLES, MixProfile
 from longform.train.songbook.score import Note, Score, Track
-from longform.train.songbook.synth import draw_patch, render_notes
+from longform.train.songbook.synth import render_notes
+from longform.train.songbook.synth_core import draw_patch
 from longform.train.songbook.synth_drums import DRUM_VOICES, render_drums
+from longform.train.songbook.synth_fx import FX_VOICES, render_fx
 
 SAMPLE_RATE = 44100
 _KICK_PITCHES = (35, 36)
@@ -188,6 +190,8 @@ def _synthesise(
     name = voice.removeprefix("synth:")
     if name in DRUM_VOICES:
         return render_drums(name, notes, seed, samples, sample_rate)
+    if name in FX_VOICES:
+        return render_fx(name, notes, seed, samples, sample_rate)
     return render_notes(name, notes, draw_patch(seed), samples, sample_rate)
 
 

@@ -18,6 +18,13 @@ SYNTH_VOICES = (
     "lead",
     "chip",
     "bell",
+    "formant",
+    "fmkeys",
+    "fmbass",
+    "strings",
+    "riser",
+    "impact",
+    "downlifter",
 )
 
 
