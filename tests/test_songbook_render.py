@@ -13,7 +13,8 @@ from longform.train.songbook.captions import captions
 from longform.train.songbook.effects import KINDS, effect
 from longform.train.songbook.fluid import Fluid, soundfont_path
 from longform.train.songbook.instruments import PROGRAM_NAMES, instruments_of, names_of
-from longform.train.songbook.render import PROFILES, render
+from longform.train.songbook.profiles import PROFILES
+from longform.train.songbook.render import render
 from longform.train.songbook.score import SYNTH_VOICES, Note, Score, Track
 from longform.train.songbook.synth import VOICES, render_notes
 from longform.train.songbook.synth_core import draw_patch

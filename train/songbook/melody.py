@@ -139,26 +139,24 @@ class Melodist:
         for index, (step, length) in enumerate(motif.rhythm):
             chord = self.stage.chord(bar, step / STEPS)
             if index == 0:
-                aim = round((pitch + line.centre + motif.start) / 2)
-                pitch = nearest(aim, chord.pitch_classes)
+                pitch = round((pitch + line.centre + motif.start) / 2)
             else:
                 pitch = _within(pitch, motif.moves[index], line, local_scale(self.stage, chord))
             strong = step % (2 * STEPS) == 0 or length >= STEPS
+            tones = chord.pitch_classes
             if index == summit:
-                pitch = nearest(line.centre + _CLIMAX, chord.pitch_classes)
-            elif index == last and closing == "!":
-                pitch = nearest(pitch, (chord.root, chord.pitch_classes[1]))
-            elif index == last and closing == "?":
-                pitch = nearest(pitch, chord.pitch_classes[1:])
-            elif strong or index == last:
-                pitch = nearest(pitch, chord.pitch_classes)
+                pitch = nearest(line.centre + _CLIMAX, tones)
+            elif index == last and closing:
+                goals = (chord.root, tones[1]) if closing == "!" else tones[1:]
+                pitch = _settled(pitch, goals, line)
+            elif index == 0 or strong or index == last:
+                pitch = _settled(pitch, tones, line)
             beats = min(length / STEPS, metre - step / STEPS) - 0.04
             accent = 1.06 if step % STEPS == 0 else 0.95
             loud = line.velocity * (accent + 0.06 * (index == summit))
             self.stage.add(line.track, bar, step / STEPS, beats, pitch, loud)
             if line.thirds and strong:
-                tones = [tone for tone in chord.pitch_classes if tone != pitch % 12]
-                below = nearest(pitch - 4, tones)
+                below = nearest(pitch - 4, [tone for tone in tones if tone != pitch % 12])
                 self.stage.add(line.track, bar, step / STEPS, beats, below, loud * 0.8)
         return pitch
 
@@ -185,3 +183,10 @@ def _within(pitch: int, steps: int, line: Line, scale: list[int]) -> int:
     if not low <= moved <= high:
         moved = stepped(pitch, -steps, scale)
     return moved
+
+
+def _settled(pitch: int, tones: tuple[int, ...], line: Line) -> int:
+    """The nearest of some pitch classes that does not go beyond the range."""
+    found = nearest(pitch, tones)
+    high = line.centre + _RANGE[1]
+    return found if found <= high else max(high - (high - tone) % 12 for tone in tones)
