@@ -10,6 +10,7 @@ from longform.train.songbook import mastering, mixing
 from longform.train.songbook.fluid import CHANNELS, Fluid
 from longform.train.songbook.mixing import BLOCK_SAMPLES
 from longform.train.songbook.profiles import MixProfile, profile_of
+from longform.train.songbook.samples import SampleFolder, render_samples
 from longform.train.songbook.score import Note, Score, Track
 from longform.train.songbook.synth import render_notes
 from longform.train.songbook.synth_core import draw_patch
@@ -84,10 +85,16 @@ class _Bus:
             self.delay = other.delay if self.delay is None else self.delay + other.delay
 
 
-def render(score: Score, sample_rate: int = SAMPLE_RATE, stems: bool = True) -> Rendered:
+def render(
+    score: Score,
+    sample_rate: int = SAMPLE_RATE,
+    stems: bool = True,
+    samples_folder: SampleFolder | None = None,
+) -> Rendered:
     """Render a score; deterministic from it, the same with and without stems to float error.
 
-    The audio is `score.seconds` long, peaks below -1 dBFS and is silent at its last sample.
+    The audio is `score.seconds` long, peaks below -1 dBFS and is silent at its last sample. Voices
+    of recorded drums need the folder that holds them.
 
     Raises:
         UserError: libfluidsynth or the soundfont is missing.
@@ -95,7 +102,7 @@ def render(score: Score, sample_rate: int = SAMPLE_RATE, stems: bool = True) -> 
     samples = int(np.ceil(score.seconds * sample_rate))
     padded = -(-samples // BLOCK_SAMPLES) * BLOCK_SAMPLES
     profile = profile_of(score.plan.style)
-    buses = _dry_buses(score, profile, padded, sample_rate, stems)
+    buses = _dry_buses(score, profile, padded, sample_rate, stems, samples_folder)
     if profile.duck_db:
         _duck(buses, score, profile, sample_rate)
     if profile.sweep:
@@ -122,7 +129,12 @@ def _bus_name(track: Track, profile: MixProfile, stems: bool) -> str:
 
 
 def _dry_buses(
-    score: Score, profile: MixProfile, samples: int, sample_rate: int, stems: bool
+    score: Score,
+    profile: MixProfile,
+    samples: int,
+    sample_rate: int,
+    stems: bool,
+    recorded: SampleFolder | None,
 ) -> dict[str, _Bus]:
     """Every track, at its level and place, on its bus; the sends filled."""
     buses: dict[str, _Bus] = {}
@@ -134,14 +146,14 @@ def _dry_buses(
     for track in score.tracks:
         if track not in midi:
             seed = _track_seed(score, track)
-            audio = _synthesise(track.voice, track.notes, seed, samples, sample_rate)
-            gain = _level(track, seed, sample_rate)
+            audio = _synthesise(track.voice, track.notes, seed, samples, sample_rate, recorded)
+            gain = _level(track, seed, sample_rate, recorded)
             buses[_bus_name(track, profile, stems)].place(
                 audio, track, gain, 0, profile.drive_of(track.family)
             )
     for first_track in range(0, len(midi), CHANNELS):
         group = midi[first_track : first_track + CHANNELS]
-        gains = [_level(track, 0, sample_rate) for track in group]
+        gains = [_level(track, 0, sample_rate, recorded) for track in group]
         with Fluid(sample_rate, len(group)) as fluid:
             for first, chunk in fluid.render(group, samples):
                 for track, audio, gain in zip(group, chunk, gains, strict=True):
@@ -151,8 +163,16 @@ def _dry_buses(
 
 
 def _synthesise(
-    voice: str, notes: Sequence[Note], seed: int, samples: int, sample_rate: int
+    voice: str,
+    notes: Sequence[Note],
+    seed: int,
+    samples: int,
+    sample_rate: int,
+    recorded: SampleFolder | None,
 ) -> np.ndarray:
+    if voice.startswith("samples:"):
+        assert recorded is not None, voice
+        return render_samples(voice, notes, recorded, samples, sample_rate)
     name = voice.removeprefix("synth:")
     if name in DRUM_VOICES:
         return render_drums(name, notes, seed, samples, sample_rate)
@@ -166,19 +186,21 @@ def _track_seed(score: Score, track: Track) -> int:
     return (score.plan.seed * 1_000_003 + letters) % (1 << 31)
 
 
-def _level(track: Track, seed: int, sample_rate: int) -> float:
+def _level(track: Track, seed: int, sample_rate: int, recorded: SampleFolder | None) -> float:
     """The gain that puts a track's voice at its family's place, plus what the track asks."""
-    own = _voice_loudness(track.voice, track.family, seed, sample_rate)
+    own = _voice_loudness(track.voice, track.family, seed, sample_rate, recorded)
     return mixing.decibels(
         _REFERENCE_LUFS - own + _FAMILY_DB.get(track.family, -5.0) + track.gain_db
     )
 
 
 @lru_cache(maxsize=1024)
-def _voice_loudness(voice: str, family: str, seed: int, sample_rate: int) -> float:
+def _voice_loudness(
+    voice: str, family: str, seed: int, sample_rate: int, recorded: SampleFolder | None
+) -> float:
     """Loudness of a short test phrase, so that loud and quiet voices start equal."""
     samples = 2 * sample_rate // BLOCK_SAMPLES * BLOCK_SAMPLES
-    is_drums = "drums" in voice or "kick" in voice
+    is_drums = "drums" in voice or "kick" in voice or voice.startswith("samples:")
     if is_drums:
         beat = ((0, 36), (0, 42), (0.25, 42), (0.5, 38), (0.5, 42), (0.75, 42))
         notes = [Note(bar + at, 0.2, pitch, 100) for bar in (0.0, 1.0) for at, pitch in beat]
@@ -191,7 +213,7 @@ def _voice_loudness(voice: str, family: str, seed: int, sample_rate: int) -> flo
             pieces = [chunk[0].copy() for _, chunk in fluid.render([track], samples)]
         audio = np.concatenate(pieces, axis=1)
     else:
-        audio = _synthesise(voice, notes, seed, samples, sample_rate)
+        audio = _synthesise(voice, notes, seed, samples, sample_rate, recorded)
     return max(-60.0, mixing.loudness_lufs(audio, sample_rate))
 
 
