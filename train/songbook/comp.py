@@ -15,6 +15,15 @@ _STRUMMED = frozenset(
 )
 _STRUM_SECONDS = 0.011
 _ARPS = {"arp16": 1, "arp8": 2, "arpslow": 4, "alberti": 2}
+_DECAYING = frozenset(
+    {
+        *(
+            f"gm:{program}"
+            for program in (*range(16), *range(24, 29), 45, 46, 104, 105, 106, 107, 108)
+        )
+    }
+    | {"synth:pluck", "synth:bell", "synth:fmkeys"}
+)
 _ORDERS = ("up", "down", "updown", "skip", "random")
 
 
@@ -32,6 +41,7 @@ class Comper:
         self._home = self._centre = _CENTRES[family] + int(rng.integers(-3, 4))
         self._order = str(rng.choice(_ORDERS))
         self._last: list[int] | None = None
+        self._decays = track.voice in _DECAYING  # then a chord is struck again in every bar
 
     def play(self, span: Span) -> None:
         """Play one section in the family's own way."""
@@ -89,11 +99,12 @@ class Comper:
         for bar in span.played_bars:
             for beat, beats, chord in self.stage.chord_spans(bar):
                 before = self.stage.chord(bar - 1, self.stage.plan.metre - 0.5) if bar else None
-                if before == chord and (bar - span.section.start_bar) % 2 and beat == 0:
+                odd = (bar - span.section.start_bar) % 2 == 1
+                if before == chord and odd and beat == 0 and not self._decays:
                     continue
                 follows = bar + 1 < span.played_bars.stop and len(self.stage.plan.chords[bar]) == 1
                 same = follows and self.stage.plan.chords[bar + 1] == (chord,)
-                longer = same and (bar - span.section.start_bar) % 2 == 0
+                longer = same and (bar - span.section.start_bar) % 2 == 0 and not self._decays
                 length = 2 * self.stage.plan.metre if longer else beats
                 pitches = self._pitches(chord, "hold")
                 self._strike(bar, beat, length - 0.03, pitches, velocity)

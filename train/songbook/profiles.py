@@ -93,3 +93,32 @@ PROFILES = {name: replace(row, sweep=name in _SWEPT) for name, row in _ROWS.item
 def profile_of(style: str) -> MixProfile:
     """The mix profile of a style; a middle course for a style that has none of its own."""
     return PROFILES.get(style, MixProfile())
+
+
+# dB by which a family stands out from, or back behind, where it is in other styles.
+_BALANCE = {
+    "ambient": {"pad": 6.0, "bass": -4.0, "keys": -2.0},
+    "downtempo": {"pad": 2.0, "bass": 1.0},
+    "cinematic electronic": {"pad": 2.0, "strings": 1.0},
+    "cinematic orchestral": {"strings": 2.0, "winds": 1.0, "drums": -2.0},
+    "chamber strings": {"strings": 2.0, "drums": -5.0},
+    "jazz trio": {"drums": -3.0, "keys": 1.5, "bass": 1.0},
+    "bossa nova": {"drums": -4.0, "guitar": 2.0},
+    "folk": {"drums": -3.0, "guitar": 2.0},
+    "waltz": {"drums": -3.0, "keys": 1.0},
+    "lo-fi hip hop": {"drums": -1.0, "keys": 1.5},
+    "drum and bass": {"bass": 2.0},
+    "dubstep": {"bass": 3.0, "keys": -1.5},
+    "trap": {"bass": 2.5},
+    "reggae": {"bass": 2.5, "guitar": 1.0},
+    "techno": {"drums": 1.5, "lead": -1.5},
+    "house": {"drums": 0.5, "bass": 1.0},
+    "metal": {"guitar": 2.5},
+    "rock": {"guitar": 1.5},
+    "trance": {"lead": 1.0, "pad": 1.0},
+}
+
+
+def balance_db(style: str, family: str) -> float:
+    """How much louder than in other styles a family is mixed."""
+    return _BALANCE.get(style, {}).get(family, 0.0)

@@ -9,7 +9,7 @@ import numpy as np
 from longform.train.songbook import mastering, mixing
 from longform.train.songbook.fluid import CHANNELS, Fluid
 from longform.train.songbook.mixing import BLOCK_SAMPLES
-from longform.train.songbook.profiles import MixProfile, profile_of
+from longform.train.songbook.profiles import MixProfile, balance_db, profile_of
 from longform.train.songbook.samples import SampleFolder, render_samples
 from longform.train.songbook.score import Note, Score, Track
 from longform.train.songbook.synth import render_notes
@@ -147,13 +147,13 @@ def _dry_buses(
         if track not in midi:
             seed = _track_seed(score, track)
             audio = _synthesise(track.voice, track.notes, seed, samples, sample_rate, recorded)
-            gain = _level(track, seed, sample_rate, recorded)
+            gain = _level(track, score, seed, sample_rate, recorded)
             buses[_bus_name(track, profile, stems)].place(
                 audio, track, gain, 0, profile.drive_of(track.family)
             )
     for first_track in range(0, len(midi), CHANNELS):
         group = midi[first_track : first_track + CHANNELS]
-        gains = [_level(track, 0, sample_rate, recorded) for track in group]
+        gains = [_level(track, score, 0, sample_rate, recorded) for track in group]
         with Fluid(sample_rate, len(group)) as fluid:
             for first, chunk in fluid.render(group, samples):
                 for track, audio, gain in zip(group, chunk, gains, strict=True):
@@ -186,11 +186,14 @@ def _track_seed(score: Score, track: Track) -> int:
     return (score.plan.seed * 1_000_003 + letters) % (1 << 31)
 
 
-def _level(track: Track, seed: int, sample_rate: int, recorded: SampleFolder | None) -> float:
+def _level(
+    track: Track, score: Score, seed: int, sample_rate: int, recorded: SampleFolder | None
+) -> float:
     """The gain that puts a track's voice at its family's place, plus what the track asks."""
     own = _voice_loudness(track.voice, track.family, seed, sample_rate, recorded)
+    stands = balance_db(score.plan.style, track.family)
     return mixing.decibels(
-        _REFERENCE_LUFS - own + _FAMILY_DB.get(track.family, -5.0) + track.gain_db
+        _REFERENCE_LUFS - own + _FAMILY_DB.get(track.family, -5.0) + track.gain_db + stands
     )
 
 

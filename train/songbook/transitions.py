@@ -9,6 +9,7 @@ MakeTrack = Callable[[str, str, str, str], Track]
 _RISERS = (("riser", "synth:riser"), ("riser", "synth:riser"), ("reverse cymbal", "gm:119"))
 _OPENERS = (("impact", "synth:impact"), ("downlifter", "synth:downlifter"))
 _LONGEST_SECONDS = 7.0
+_BACK_DB = 5.0  # noise is louder than its loudness says
 
 
 class Transitions:
@@ -22,9 +23,11 @@ class Transitions:
         if rng.random() < 0.75:
             name, voice = _RISERS[rng.integers(len(_RISERS))]
             self._riser = make("riser", "drums", name, voice)
+            self._riser.gain_db -= _BACK_DB
         if rng.random() < 0.7:
             name, voice = _OPENERS[rng.integers(len(_OPENERS))]
             self._opener = make("opener", "drums", name, voice)
+            self._opener.gain_db -= _BACK_DB
 
     def play(self, span: Span) -> None:
         """What leads out of a section and what opens it."""
