@@ -118,10 +118,8 @@ def test_styles_differ_in_loudness_and_none_clips() -> None:
 
 
 def test_a_swept_build_sums_from_its_stems() -> None:
-    for seed in range(20):
-        plan = draw_plan(style="trance", seconds=30, seed=seed)
-        if any(section.name == "build" for section in plan.sections):
-            break
+    plans = (draw_plan(style="trance", seconds=30, seed=seed) for seed in range(20))
+    plan = next(p for p in plans if any(section.name == "build" for section in p.sections))
     score = compose(plan)
     rendered = render(score, RATE)
     np.testing.assert_allclose(sum(rendered.stems.values()), rendered.mix, atol=1e-5)

@@ -1,5 +1,6 @@
 """Melodies: phrases of question and answer, made of motifs that develop, peak once and return."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,7 +96,7 @@ class Melodist:
         """The motif that a section's melody begins with."""
         return self._material(span)[0]
 
-    def _material(self, span: Span) -> tuple[Motif, Motif, list[str]]:
+    def _material(self, span: Span) -> tuple[Motif, Motif, Sequence[str]]:
         """Main motif, contrasting motif and period of a section. Verses grow out of the hook."""
         rng = self.stage.section_rng("motif", span)
         feel = _CALM_RHYTHM if span.level < 0.18 else self._feel
