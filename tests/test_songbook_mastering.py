@@ -118,7 +118,7 @@ def test_styles_differ_in_loudness_and_none_clips() -> None:
 
 
 def test_a_swept_build_sums_from_its_stems() -> None:
-    plans = (draw_plan(style="trance", seconds=30, seed=seed) for seed in range(20))
+    plans = (draw_plan(style="trance", seconds=60, seed=seed) for seed in range(20))
     plan = next(p for p in plans if any(section.name == "build" for section in p.sections))
     score = compose(plan)
     rendered = render(score, RATE)
