@@ -51,6 +51,10 @@ def corpus_build(
     stems: Annotated[bool, typer.Option(help="Keep each instrument family on its own.")] = True,
     jobs: Annotated[int | None, typer.Option(help="Processes. Default: one per core.")] = None,
     longest: Annotated[float, typer.Option(help="Seconds that no piece exceeds.")] = 285.0,
+    samples: Annotated[
+        Path | None,
+        typer.Option(help="Folder of CC0 drum recordings: Debian's sonic-pi-samples."),
+    ] = None,
 ) -> None:
     """Compose and render a corpus with everything known about each piece."""
     with training_extra():
@@ -59,17 +63,27 @@ def corpus_build(
         with reporter() as on_progress:
             build(
                 out, hours=hours, seed=seed, stems=stems, jobs=jobs, longest_seconds=longest,
-                on_progress=on_progress,
+                samples=samples, on_progress=on_progress,
             )  # fmt: skip
     print(out)
 
 
 @corpus_app.command("check")
-def corpus_check(data: DataArgument) -> None:
+def corpus_check(
+    data: DataArgument,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw what the data set covers into this picture.")
+    ] = None,
+    force: ForceOption = False,
+) -> None:
     """List what is wrong with a data set; exit code 1 if anything is."""
     with training_extra():
         from longform.train.corpus_check import check
 
+        if plot is not None:
+            from longform.train.corpus_plot import draw
+
+            draw(data, plot, overwrite=force)
         problems = check(data)
     for problem in problems:
         print(problem)

@@ -10,8 +10,9 @@ import soundfile
 from longform.errors import UserError
 from longform.music import STYLES, Plan
 from longform.progress import Progress
-from longform.train.corpus import ItemSpec, build, item_specs, make_item, split_of
+from longform.train.corpus import build, make_item
 from longform.train.corpus_check import check
+from longform.train.corpus_items import ItemSpec, item_specs, split_of
 
 RATE = 44100
 HOURS = 0.004

@@ -13,10 +13,13 @@ from longform.train.songbook.captions import captions
 from longform.train.songbook.effects import KINDS, effect
 from longform.train.songbook.fluid import Fluid, soundfont_path
 from longform.train.songbook.instruments import PROGRAM_NAMES, instruments_of, names_of
-from longform.train.songbook.render import PROFILES, render
+from longform.train.songbook.profiles import PROFILES
+from longform.train.songbook.render import render
 from longform.train.songbook.score import SYNTH_VOICES, Note, Score, Track
-from longform.train.songbook.synth import VOICES, draw_patch, render_notes
+from longform.train.songbook.synth import VOICES, render_notes
+from longform.train.songbook.synth_core import draw_patch
 from longform.train.songbook.synth_drums import DRUM_VOICES, render_drums
+from longform.train.songbook.synth_fx import FX_VOICES
 from longform.train.songbook.wavetable import scan, table
 
 RATE = 44100
@@ -105,7 +108,7 @@ def test_a_missing_soundfont_names_the_package(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("voice", sorted(VOICES))
 def test_pitched_voices_sound_their_note(voice: str) -> None:
-    pitch = 45 if voice in ("subbass", "acid", "reese") else 69
+    pitch = 45 if voice in ("subbass", "acid", "reese", "fmbass") else 69
     hz = 440 * 2 ** ((pitch - 69) / 12)
     notes = [Note(0.2, 1.2, pitch, 100)]
     audio = render_notes(voice, notes, draw_patch(5), 3 * RATE, RATE)
@@ -127,7 +130,7 @@ def test_louder_notes_are_louder_and_voices_are_complete() -> None:
         return float(track.std())
 
     assert level(120) > 1.5 * level(60)
-    assert set(VOICES) | set(DRUM_VOICES) == set(SYNTH_VOICES)
+    assert set(VOICES) | set(DRUM_VOICES) | set(FX_VOICES) == set(SYNTH_VOICES)
 
 
 def test_a_high_saw_does_not_alias() -> None:

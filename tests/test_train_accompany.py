@@ -26,7 +26,7 @@ from longform.music.guide import FEATURES, MELODY
 from longform.music.melody import melody_lines, read_notes
 from longform.train.coder import Source, fingerprint
 from longform.train.config import OptimConfig, RunConfig
-from longform.train.corpus import item_specs
+from longform.train.corpus_items import item_specs
 from longform.train.dit import DiTTrainee
 from longform.train.dit_config import Accompany, DiTTraining, Dropout, Window
 from longform.train.encode import encode_corpus

@@ -4,13 +4,12 @@ Item number i of a seed is the same whatever the hours asked, the number of proc
 of work, so a build can be stopped, resumed and extended.
 """
 
-import hashlib
 import json
 import multiprocessing
 import os
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,18 +19,31 @@ import soundfile
 
 from longform.errors import UserError
 from longform.music.plan import FAMILIES, Plan
-from longform.music.styles import STYLES
 from longform.progress import OnProgress, Progress, quiet
+from longform.train.corpus_items import (
+    LONGEST_SECONDS,
+    ItemSpec,
+    check_build,
+    item_specs,
+    split_of,
+)
 from longform.train.songbook.captions import captions
-from longform.train.songbook.effects import KINDS, effect
+from longform.train.songbook.effects import effect
 from longform.train.songbook.instruments import instruments_of
+from longform.train.songbook.samples import (
+    LICENCE,
+    SOURCE,
+    SampleFolder,
+    names,
+    used_by,
+    with_samples,
+)
 from longform.train.songbook.score import Score
 
-FORMAT = 1
+FORMAT = 2
+"""Of the songbook: items of another one differ in sound. Either can be trained on."""
 SAMPLE_RATE = 44100
 CAPTIONS = 8
-LENGTHS_SECONDS = ((20.0, 60.0, 0.35), (60.0, 180.0, 0.35), (180.0, 285.0, 0.30))
-SHORTEST_SECONDS, LONGEST_SECONDS = LENGTHS_SECONDS[0][0], LENGTHS_SECONDS[-1][1]
 SOURCES = (
     {
         "name": "longform songbook",
@@ -44,20 +56,9 @@ SOURCES = (
         "what": "General MIDI instruments, rendered by FluidSynth",
     },
 )
+RECORDINGS = {"name": SOURCE, "licence": LICENCE, "what": "recorded drums: " + ", ".join(names())}
 _COMPRESSION = 0.3  # of FLAC, 0..1: within 1 % of the smallest files at half of the time
 _WRITE_SAMPLES = 1 << 17
-
-
-@dataclass(frozen=True, kw_only=True)
-class ItemSpec:
-    """What item `index` of a corpus is to be. `name` is a style or a kind of effect."""
-
-    index: int
-    id: str
-    kind: str
-    name: str
-    seconds: float
-    seed: int
 
 
 def build(
@@ -68,27 +69,22 @@ def build(
     stems: bool = True,
     effects_share: float = 0.06,
     longest_seconds: float = LONGEST_SECONDS,
+    samples: str | Path | None = None,
     on_progress: OnProgress = quiet,
 ) -> Path:
     """Build (or finish) a corpus of `hours` in folder `out`; returns its index file.
 
     Items that are already there are kept; half-written ones are made again. `effects_share` is the
     share of the hours that sound effects get; `longest_seconds` bounds the pieces, of which there
-    are the more. `jobs` is the number of processes, all cores when not given.
+    are the more. `jobs` is the number of processes, all cores when not given. `samples` is a folder
+    of recorded drums, which half of the pieces with a drum machine then have in its place; see
+    `longform.train.songbook.samples`.
 
     Raises:
-        UserError: a value out of range; FluidSynth or its soundfont is missing.
+        UserError: a value out of range; FluidSynth, its soundfont or a recording is missing; the
+            folder holds items of another songbook, or with other samples.
     """
-    if not hours > 0:
-        raise UserError(f"hours is {hours}: give more than 0")
-    if not 0 <= effects_share <= 1:
-        raise UserError(f"effects share is {effects_share}: give 0 to 1")
-    if seed < 0:
-        raise UserError(f"seed is {seed}: give 0 or more")
-    if not SHORTEST_SECONDS <= longest_seconds <= LONGEST_SECONDS:
-        raise UserError(
-            f"longest is {longest_seconds:g} s: give {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g}"
-        )
+    check_build(hours, seed, effects_share, longest_seconds)
     jobs = jobs if jobs is not None else os.cpu_count() or 1
     if jobs < 1:
         raise UserError(f"jobs is {jobs}: give 1 or more")
@@ -97,58 +93,44 @@ def build(
         parents=True, exist_ok=True
     )
     specs = list(item_specs(hours, seed, effects_share, longest_seconds))
+    recorded = None if samples is None else SampleFolder(Path(samples))
+    _refuse_others(folder, specs, recorded is not None)
     missing = [spec for spec in specs if not _finished(folder, spec, stems)]
     done = len(specs) - len(missing)
     on_progress(Progress("corpus", done, len(specs)))
-    for _ in _make_all(folder, missing, stems, jobs):
+    for _ in _make_all(folder, missing, stems, jobs, recorded):
         done += 1
         on_progress(Progress("corpus", done, len(specs)))
-    return _write_index(folder, specs, seed)
+    return _write_index(folder, specs, seed, recorded is not None)
 
 
-def item_specs(
-    hours: float,
-    seed: int,
-    effects_share: float = 0.06,
-    longest_seconds: float = LONGEST_SECONDS,
-) -> Iterator[ItemSpec]:
-    """The items of a corpus in order, styles and kinds of effect dealt evenly."""
-    squeeze = (longest_seconds - SHORTEST_SECONDS) / (LONGEST_SECONDS - SHORTEST_SECONDS)
-    total, effects_seconds, counts = 0.0, 0.0, {"music": 0, "effect": 0}
-    index = 0
-    while total < hours * 3600:
-        kind = "effect" if effects_seconds < effects_share * (total + 1) else "music"
-        rng = np.random.default_rng([seed, index])
-        name = _dealt(list(KINDS if kind == "effect" else STYLES), counts[kind], kind, seed)
-        if kind == "effect":
-            low, high = KINDS[name].seconds
-            seconds = round(low * (high / low) ** rng.random(), 2)
-            effects_seconds += seconds
-        else:
-            low, high, _ = LENGTHS_SECONDS[
-                int(rng.choice(len(LENGTHS_SECONDS), p=[row[2] for row in LENGTHS_SECONDS]))
-            ]
-            longer = float(rng.uniform(low, high)) - SHORTEST_SECONDS
-            seconds = round(SHORTEST_SECONDS + squeeze * longer, 1)
-        counts[kind] += 1
-        total += seconds
-        identity = f"{kind[0]}{seed:04d}-{index:06d}"
-        item_seed = int(rng.integers(1 << 31))
-        yield ItemSpec(
-            index=index, id=identity, kind=kind, name=name, seconds=seconds, seed=item_seed
-        )
-        index += 1
+def _refuse_others(folder: Path, specs: list[ItemSpec], sampled: bool) -> None:
+    """A folder is of one songbook and either with recordings or without, even when half built."""
+    for spec in specs:
+        record = _record(folder, spec)
+        if record is None:
+            continue
+        made = record.get("songbook", 1)
+        if made != FORMAT:
+            raise UserError(
+                f"{str(folder)!r} holds {spec.id} of songbook {made}, this is songbook {FORMAT}: "
+                "build into another folder"
+            )
+        if record.get("samples", False) != sampled:
+            there, asked = ("without", "with") if sampled else ("with", "without")
+            raise UserError(
+                f"{str(folder)!r} was begun {there} recorded drums, this build is {asked} them: "
+                "build into another folder"
+            )
+        return
 
 
-def split_of(identity: str) -> str:
-    """train, validation or test (90, 5, 5 %), by hash of the id."""
-    draw = int(hashlib.sha256(identity.encode()).hexdigest()[:8], 16) % 100
-    return "train" if draw < 90 else "validation" if draw < 95 else "test"
-
-
-def make_item(folder: Path, spec: ItemSpec, stems: bool) -> str:
+def make_item(
+    folder: Path, spec: ItemSpec, stems: bool, recorded: SampleFolder | None = None
+) -> str:
     """Make one item: audio, stems, and last its side-car; returns its id."""
-    audio, parts, facts = _effect_item(spec) if spec.kind == "effect" else _piece(spec, stems)
+    make = _effect_item(spec) if spec.kind == "effect" else _piece(spec, stems, recorded)
+    audio, parts, facts = make
     names = sorted(parts)
     for name in names:
         _write_flac(folder / "stems" / f"{spec.id}.{name}.flac", parts[name], spec.seed)
@@ -162,26 +144,28 @@ def make_item(folder: Path, spec: ItemSpec, stems: bool) -> str:
         "split": split_of(spec.id),
         "stems": names,
         "seed": spec.seed,
+        "songbook": FORMAT,
+        **({"samples": True} if recorded is not None else {}),
     }
     _write_json(folder / f"{spec.id}.json", record)
     return spec.id
 
 
-def _dealt(names: list[str], count: int, kind: str, seed: int) -> str:
-    """Card `count` of packs that each hold every name once, shuffled."""
-    rng = np.random.default_rng([seed, count // len(names), len(kind)])
-    return names[int(rng.permutation(len(names))[count % len(names)])]
-
-
-def _piece(spec: ItemSpec, stems: bool) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Any]]:
+def _piece(
+    spec: ItemSpec, stems: bool, recorded: SampleFolder | None
+) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Any]]:
     from longform.music import draw_plan
     from longform.train.songbook.compose import compose
     from longform.train.songbook.render import render
 
     plan = draw_plan(style=spec.name, seconds=spec.seconds, seed=spec.seed)
     score = compose(plan)
-    rendered = render(score, SAMPLE_RATE, stems)
+    if recorded is not None:
+        score = with_samples(score)
+    rendered = render(score, SAMPLE_RATE, stems, recorded)
     facts = _piece_facts(plan, score)
+    if recorded is not None:
+        facts["recordings"] = used_by(score)
     facts["captions"] = captions(facts, spec.seed, CAPTIONS)
     return rendered.mix, rendered.stems, facts
 
@@ -224,17 +208,20 @@ def _effect_item(spec: ItemSpec) -> tuple[np.ndarray, dict[str, np.ndarray], dic
     return audio, {}, record
 
 
-def _make_all(folder: Path, specs: list[ItemSpec], stems: bool, jobs: int) -> Iterator[str]:
+def _make_all(
+    folder: Path, specs: list[ItemSpec], stems: bool, jobs: int, recorded: SampleFolder | None
+) -> Iterator[str]:
     """Make the items, in this process or in `jobs` others, yielding ids as they are finished."""
     if jobs == 1 or len(specs) < 2:
         for spec in specs:
-            yield make_item(folder, spec, stems)
+            yield make_item(folder, spec, stems, recorded)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(jobs, len(specs)), mp_context=context) as pool:
         waiting = iter(specs)
         running = {
-            pool.submit(make_item, folder, spec, stems) for spec in islice(waiting, 2 * jobs)
+            pool.submit(make_item, folder, spec, stems, recorded)
+            for spec in islice(waiting, 2 * jobs)
         }
         try:
             while running:
@@ -243,7 +230,7 @@ def _make_all(folder: Path, specs: list[ItemSpec], stems: bool, jobs: int) -> It
                     yield future.result()
                     following = next(waiting, None)
                     if following is not None:
-                        running.add(pool.submit(make_item, folder, following, stems))
+                        running.add(pool.submit(make_item, folder, following, stems, recorded))
         finally:
             for future in running:
                 future.cancel()
@@ -251,9 +238,8 @@ def _make_all(folder: Path, specs: list[ItemSpec], stems: bool, jobs: int) -> It
 
 def _finished(folder: Path, spec: ItemSpec, stems: bool) -> bool:
     """Whether the side-car, which is written last, is there with all that it promises."""
-    try:
-        record = json.loads((folder / f"{spec.id}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    record = _record(folder, spec)
+    if record is None:
         return False
     if (record.get("seed"), record.get("style")) != (spec.seed, spec.name):
         return False
@@ -267,13 +253,23 @@ def _finished(folder: Path, spec: ItemSpec, stems: bool) -> bool:
     )
 
 
-def _write_index(folder: Path, specs: list[ItemSpec], seed: int) -> Path:
+def _record(folder: Path, spec: ItemSpec) -> dict[str, Any] | None:
+    """The side-car of an item, if there is a whole one."""
+    try:
+        record = json.loads((folder / f"{spec.id}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _write_index(folder: Path, specs: list[ItemSpec], seed: int, sampled: bool) -> Path:
     items = [{**asdict(spec), "split": split_of(spec.id)} for spec in specs]
     path = folder / "corpus.json"
+    sources = (*SOURCES, RECORDINGS) if sampled else SOURCES
     seconds = round(sum(spec.seconds for spec in specs), 2)
     _write_json(
         path,
-        {"format": FORMAT, "seed": seed, "seconds": seconds, "sources": SOURCES, "items": items},
+        {"format": FORMAT, "seed": seed, "seconds": seconds, "sources": sources, "items": items},
     )
     return path
 

@@ -21,8 +21,8 @@ def play_bass(stage: Stage, manner: Manner, span: Span, track: Track) -> None:
         return
     if kind == "walk" or (span.level < 0.22 and span.name in ("intro", "break", "outro")):
         kind = "halves" if kind == "walk" else "whole"
-    choices = BASS[kind]
-    first, second = (stage.fitted(choices[i]) for i in rng.integers(len(choices), size=2))
+    choices = stage.rhythms("bass", BASS, kind)
+    first, second = (choices[i] for i in rng.integers(len(choices), size=2))
     for bar in span.played_bars:
         turn = (bar - span.section.start_bar) % 4 == 3
         _pattern_bar(stage, track, bar, second if turn else first, velocity, rng)

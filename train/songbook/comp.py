@@ -15,6 +15,15 @@ _STRUMMED = frozenset(
 )
 _STRUM_SECONDS = 0.011
 _ARPS = {"arp16": 1, "arp8": 2, "arpslow": 4, "alberti": 2}
+_DECAYING = frozenset(
+    {
+        *(
+            f"gm:{program}"
+            for program in (*range(16), *range(24, 29), 45, 46, 104, 105, 106, 107, 108)
+        )
+    }
+    | {"synth:pluck", "synth:bell", "synth:fmkeys"}
+)
 _ORDERS = ("up", "down", "updown", "skip", "random")
 
 
@@ -32,6 +41,7 @@ class Comper:
         self._home = self._centre = _CENTRES[family] + int(rng.integers(-3, 4))
         self._order = str(rng.choice(_ORDERS))
         self._last: list[int] | None = None
+        self._decays = track.voice in _DECAYING  # then a chord is struck again in every bar
 
     def play(self, span: Span) -> None:
         """Play one section in the family's own way."""
@@ -82,26 +92,27 @@ class Comper:
             top = 1.04 if pitch == pitches[-1] else 0.97
             for track in (self.track,) if self._double is None else (self.track, self._double):
                 self.stage.add(
-                    track, bar, beat, beats, pitch, velocity * top, late_seconds=index * spread
+                    track, bar, beat, beats, pitch, velocity * top, later_seconds=index * spread
                 )
 
     def _hold(self, span: Span, velocity: float) -> None:
         for bar in span.played_bars:
             for beat, beats, chord in self.stage.chord_spans(bar):
                 before = self.stage.chord(bar - 1, self.stage.plan.metre - 0.5) if bar else None
-                if before == chord and (bar - span.section.start_bar) % 2 and beat == 0:
+                odd = (bar - span.section.start_bar) % 2 == 1
+                if before == chord and odd and beat == 0 and not self._decays:
                     continue
                 follows = bar + 1 < span.played_bars.stop and len(self.stage.plan.chords[bar]) == 1
                 same = follows and self.stage.plan.chords[bar + 1] == (chord,)
-                longer = same and (bar - span.section.start_bar) % 2 == 0
+                longer = same and (bar - span.section.start_bar) % 2 == 0 and not self._decays
                 length = 2 * self.stage.plan.metre if longer else beats
                 pitches = self._pitches(chord, "hold")
                 self._strike(bar, beat, length - 0.03, pitches, velocity)
 
     def _rhythm(self, span: Span, how: str, velocity: float) -> None:
         rng = self.stage.section_rng(f"rhythm {self.family}", span)
-        choices = COMP[how]
-        first, second = (self.stage.fitted(choices[i]) for i in rng.integers(len(choices), size=2))
+        choices = self.stage.rhythms("comp", COMP, how)
+        first, second = (choices[i] for i in rng.integers(len(choices), size=2))
         loose = how in ("charleston", "chops", "brass")
         for bar in span.played_bars:
             turn = (bar - span.section.start_bar) % (2 if loose else 4) == (1 if loose else 3)

@@ -5,10 +5,11 @@ import math
 from longform.music.plan import FAMILIES, Plan
 from longform.train.songbook.bass import end_bass, play_bass
 from longform.train.songbook.comp import Comper, play_left_hand
+from longform.train.songbook.counter import counter_line, respond
 from longform.train.songbook.drums import Drummer
 from longform.train.songbook.manner import PITCHED, Manner
 from longform.train.songbook.manners import MANNERS, plays, voices
-from longform.train.songbook.melody import CENTRES, Melodist, counter_line
+from longform.train.songbook.melody import CENTRES, Line, Melodist
 from longform.train.songbook.score import Note, Score, Track
 from longform.train.songbook.stage import Span, Stage
 
@@ -30,7 +31,7 @@ _TUNEFUL = ("verse", "chorus", "solo", "bridge")
 def compose(plan: Plan) -> Score:
     """Compose the whole piece that a plan describes; the same plan gives the same notes."""
     manner = MANNERS[plan.style]
-    stage = Stage(plan, manner.humanise_seconds)
+    stage = Stage(plan, manner.humanise_seconds, drops=manner.electronic)
     band = _Band(stage, manner)
     for span in stage.spans:
         for family in FAMILIES:
@@ -59,6 +60,7 @@ class _Band:
             first, second = (choices[i] for i in rng.integers(len(choices), size=2))
             self._ways[family] = (first, second if rng.random() < 0.6 else first)
         self._doubled = rng.random() < 0.75
+        self._answers = rng.random() < 0.7
 
     def play(self, family: str, span: Span) -> None:
         """Play a family's part of one section."""
@@ -77,27 +79,34 @@ class _Band:
         elif family == "bass":
             end_bass(self.stage, span, self._track("bass"))
         elif self._way(family, span) in ("melody", "counter"):
-            self.melodist.end(span, self._track(family), CENTRES.get(family, 67))
+            self.melodist.end(span, Line(self._track(family), CENTRES.get(family, 67), 0.0))
         else:
             self._comper(family, span).end(span)
 
     def _play_pitched(self, family: str, span: Span) -> None:
         way = self._way(family, span)
         velocity = 62 + 36 * span.section.energy
-        centre = CENTRES.get(family, 67)
-        tune = self._has_tune(family, span)
+        track, centre = self._track(family), CENTRES.get(family, 67)
         if way == "solo":
-            play_left_hand(self.stage, span, self._track(family))
-            self.melodist.play(span, self._track(family), centre, velocity, thirds=span.level > 0.5)
-        elif tune:
+            play_left_hand(self.stage, span, track)
+            self.melodist.play(span, Line(track, centre, velocity, thirds=span.level > 0.5))
+        elif self._has_tune(family, span):
             thirds = span.name == "chorus" and span.level > 0.7 and family in ("lead", "strings")
-            self.melodist.play(span, self._track(family), centre, velocity, thirds=thirds)
+            self.melodist.play(span, Line(track, centre, velocity, thirds=thirds))
         elif way in ("melody", "counter"):
-            counter_line(self.stage, span, self._track(family), centre, velocity * 0.85)
+            self._second_voice(span, Line(track, centre, velocity * 0.85), way)
         else:
             self._comper(family, span).play(span)
         if family == "keys" and self._alone_with_tune(span) and way != "solo":
-            self.melodist.play(span, self._track(family, "melody"), 76, velocity)
+            self.melodist.play(span, Line(self._track(family, "melody"), 76, velocity))
+
+    def _second_voice(self, span: Span, line: Line, way: str) -> None:
+        """Beside a tune: an answer to it, a slow line against it, or the one and then the other."""
+        tuned = any(self._has_tune(name, span) for name in _MELODIC_ORDER)
+        if tuned and way == "melody" and self._answers:
+            respond(self.stage, self.melodist, span, line)
+        else:
+            counter_line(self.stage, span, line)
 
     def _has_tune(self, family: str, span: Span) -> bool:
         present = [

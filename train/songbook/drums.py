@@ -1,25 +1,22 @@
 """The drummer: a groove per piece, dynamics by energy, fills at phrase ends, rolls into drops."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from longform.train.songbook.bass import root_pitch
+from longform.train.songbook.fills import fill_beats, fill_kind, fill_strokes
 from longform.train.songbook.manner import Manner
 from longform.train.songbook.patterns_drums import DRUMS, GROOVES, ROW_LEVELS
 from longform.train.songbook.score import Track
 from longform.train.songbook.stage import STEPS, Span, Stage
+from longform.train.songbook.transitions import MakeTrack, Transitions
 
 _STROKES = {"X": 112.0, "x": 90.0, "-": 42.0}
 _CRASHES = (49, 57)
 _KICK, _SNARE = 36, 38
-_TOMS = (50, 48, 45, 43, 41)
 _QUIETER_OFF_BEAT = frozenset("hormfbt")
 _OFF_BEAT_SHARES = (0.82, 0.6, 0.74, 0.58)
 _KICK_VOICES = {"synth:drums909": "synth:kick909", "synth:drums808": "synth:kick808"}
-_REVERSE_CYMBAL = "gm:119"
-
-MakeTrack = Callable[[str, str, str, str], Track]
+_GHOSTED = frozenset(["rock", "funk", "soul", "boombap", "lofi", "pop", "down", "dnb", "shuffle"])
 
 
 class Drummer:
@@ -33,14 +30,15 @@ class Drummer:
         self.kit = make("drums", "drums", "drum machine" if "synth" in voice else "drums", voice)
         self._kick: Track | None = None
         self._timpani: Track | None = None
-        self._riser: Track | None = None
         if manner.electronic and voice != "gm:drums:48" and rng.random() < 0.5:
             own = _KICK_VOICES.get(voice, "synth:kick909")
             self._kick = make("kick", "drums", "kick drum", own)
         if voice == "gm:drums:48":
             self._timpani = make("timpani", "drums", "timpani", "gm:47")
-        if manner.electronic and rng.random() < 0.6:
-            self._riser = make("riser", "drums", "reverse cymbal", _REVERSE_CYMBAL)
+        self._transitions = Transitions(stage, make) if manner.electronic else None
+        self._fills = fill_kind(self._groove, voice, manner.electronic)
+        ghosted = "synth" not in voice and self._groove.rstrip("0123456789") in _GHOSTED
+        self._ghosts = float(rng.uniform(0.05, 0.22)) if ghosted else 0.0
         self._rolls = 0.3 if manner.bass == ("sub808",) else 0.08
 
     def play(self, span: Span) -> None:
@@ -48,20 +46,30 @@ class Drummer:
         rows = self._rows(span)
         loudness = _loudness(span)
         rng = self.stage.rng("fills", span.section.start_bar)
-        whole = self.stage.plan.metre * STEPS
+        metre = self.stage.plan.metre
+        rise = self._rise(span)
         for bar in span.played_bars:
-            left = span.section.end_bar - bar
-            phrase_end = (bar - span.section.start_bar) % 4 == 3
-            cut = whole
             if span.name == "build":
                 self._roll(bar, span, loudness)
-                cut -= STEPS * (left == 1)
-            elif left == 1 or (phrase_end and rng.random() < 0.25 + 0.4 * span.level):
-                cut -= int(rng.choice([2, 4, 4, 8 if left == 1 else 4])) * (span.level > 0.1)
-            self._bar(bar, rows, cut, loudness, rng)
-            if cut < whole and span.name != "build":
-                self._fill(bar, cut, loudness, rng)
-        self._accents(span, loudness, rng)
+                left = span.section.end_bar - bar
+                self._bar(bar, rows, (metre - (left == 1)) * STEPS, loudness, rng)
+                continue
+            beats = fill_beats(span, bar, rise, metre, rng)
+            self._bar(bar, rows, (metre - beats) * STEPS, loudness, rng)
+            if beats:
+                for step, pitch, loud in fill_strokes(self._fills, beats, rng):
+                    at = metre - beats + step / STEPS
+                    self._hit(pitch, bar, at, 0.25, 112 * loud * loudness)
+        self._accents(span, loudness)
+        if self._transitions is not None:
+            self._transitions.play(span)
+
+    def _rise(self, span: Span) -> float:
+        """How much more energy the next section has."""
+        after = [
+            other for other in self.stage.spans if other.section.start_bar > span.section.start_bar
+        ]
+        return after[0].section.energy - span.section.energy if after else 0.0
 
     def end(self, span: Span) -> None:
         """The last stroke under the final chord."""
@@ -78,13 +86,10 @@ class Drummer:
         rng = self.stage.section_rng("groove", span)
         names = self.manner.drums
         contrast = span.name in ("bridge", "solo", "break") and rng.random() < 0.5
-        groove = GROOVES[names[rng.integers(len(names))] if contrast else self._groove]
+        name = names[rng.integers(len(names))] if contrast else self._groove
+        groove = self.stage.groove(GROOVES, name)
         level = max(span.level, 0.1)
-        rows = {
-            row: self.stage.fitted(pattern)
-            for row, pattern in groove.items()
-            if level >= ROW_LEVELS[row]
-        }
+        rows = {row: pattern for row, pattern in groove.items() if level >= ROW_LEVELS[row]}
         if span.name == "break" and self.manner.electronic and len(rows) > 1:
             rows.pop("k", None)
         return rows
@@ -104,6 +109,7 @@ class Drummer:
                 if row in _QUIETER_OFF_BEAT:
                     velocity *= _OFF_BEAT_SHARES[step % STEPS]
                 self._hit(DRUMS[row], bar, step / STEPS, 0.25, velocity)
+        self._ghost_strokes(bar, rows, cut, loudness, rng)
         if "h" in rows and rng.random() < self._rolls:
             strokes = int(rng.choice([3, 4, 6]))
             at = float(rng.integers(0, self.stage.plan.metre)) + 0.5
@@ -114,22 +120,17 @@ class Drummer:
             root = root_pitch(self.stage.chord(bar).root) + 12
             self.stage.add(self._timpani, bar, 0.0, 1.5, root, 84 * loudness)
 
-    def _fill(self, bar: int, cut: int, loudness: float, rng: np.random.Generator) -> None:
-        steps = range(cut, self.stage.plan.metre * STEPS)
-        kinds = ("snare", "clap", "kick") if self.manner.electronic else ("toms", "snare", "mixed")
-        kind = kinds[rng.integers(len(kinds))]
-        for index, step in enumerate(steps):
-            share = index / len(steps)
-            if index and rng.random() < 0.3:
-                continue
-            pitch = {
-                "toms": _TOMS[min(int(share * len(_TOMS)), len(_TOMS) - 1)],
-                "mixed": (_SNARE, *_TOMS[1:], _KICK)[rng.integers(6)],
-                "snare": _SNARE,
-                "clap": DRUMS["c"],
-                "kick": _KICK,
-            }[kind]
-            self._hit(pitch, bar, step / STEPS, 0.25, (72 + 36 * share) * loudness)
+    def _ghost_strokes(
+        self, bar: int, rows: dict[str, str], cut: int, loudness: float, rng: np.random.Generator
+    ) -> None:
+        """Soft snare strokes between the written ones."""
+        if not self._ghosts or "s" not in rows:
+            return
+        written = self.stage.bar_steps(rows["s"], bar)
+        for step in range(1, cut, 2):
+            near = written[step - 1 : step + 2]
+            if rng.random() < self._ghosts and written[step] == "." and "X" not in near[:1]:
+                self._hit(_SNARE, bar, step / STEPS, 0.15, rng.uniform(24, 38) * loudness)
 
     def _roll(self, bar: int, span: Span, loudness: float) -> None:
         """A snare roll that doubles its rate towards the next section and stops just before it."""
@@ -142,16 +143,17 @@ class Drummer:
             ramp = share + step / length / bars
             self._hit(_SNARE, bar, step / STEPS, 0.2, (45 + 60 * ramp) * loudness)
 
-    def _accents(self, span: Span, loudness: float, rng: np.random.Generator) -> None:
-        """A crash on the first beat; a reverse cymbal that swells into the next section."""
-        section, metre = span.section, self.stage.plan.metre
-        if (span.level > 0.3 or span.name == "chorus") and len(span.played_bars):
-            crash = _CRASHES[int(rng.random() < 0.3)]
+    def _accents(self, span: Span, loudness: float) -> None:
+        """A crash on the first beat, a lighter one where a long section begins its second half."""
+        section = span.section
+        if not len(span.played_bars):
+            return
+        crash = _CRASHES[section.start_bar // 4 % 3 == 2]
+        if span.level > 0.3 or span.name == "chorus":
             self.stage.add(self.kit, section.start_bar, 0.0, 2.0, crash, 100 * loudness)
-        if self._riser is not None and span.name in ("build", "break", "verse") and not span.last:
-            beats = float(min(4, metre))
-            bar = section.end_bar - 1
-            self.stage.add(self._riser, bar, metre - beats, beats, 60, 88 * loudness)
+        if span.level > 0.6 and section.bars >= 16:
+            middle = section.start_bar + section.bars // 2 // 4 * 4
+            self.stage.add(self.kit, middle, 0.0, 2.0, crash, 82 * loudness)
 
 
 def _loudness(span: Span) -> float:

@@ -12,7 +12,7 @@ from longform.train.songbook import effects_machines as machines
 from longform.train.songbook import effects_nature as nature
 from longform.train.songbook.effects_nature import Made
 from longform.train.songbook.effects_tools import Scene
-from longform.train.songbook.synth import dc_blocked
+from longform.train.songbook.synth_core import dc_blocked
 
 SAMPLE_RATE = 44100
 _PEAK = (0.45, 0.85)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import lfilter, oaconvolve
 
-from longform.train.songbook.synth import add_at, sine
+from longform.train.songbook.synth_core import add_at
 from longform.train.songbook.synth_drums import band
+from longform.train.songbook.wavetable import sine
 
 
 @dataclass(frozen=True)

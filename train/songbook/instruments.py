@@ -57,6 +57,7 @@ _KITS = {
     40: ["brushed drums", "brushes", "drums"],
     48: ["orchestral percussion", "percussion"],
 }
+_SAMPLED = ["sampled drums", "electronic drums", "drum samples"]
 _SYNTHS = {
     "kick808": ["808 kick", "808"],
     "kick909": ["four-on-the-floor kick", "909 kick", "kick drum"],
@@ -70,12 +71,21 @@ _SYNTHS = {
     "pad": ["synth pad", "pads", "lush pad"],
     "lead": ["synth lead", "lead synth"],
     "chip": ["chip synth", "8-bit synth", "square wave"],
+    "formant": ["vocal pad", "formant pad", "singing synth"],
+    "fmkeys": ["fm electric piano", "electric piano", "dx piano"],
+    "fmbass": ["fm bass", "synth bass"],
+    "strings": ["string machine", "synth strings", "strings"],
+    "riser": ["riser", "noise riser"],
+    "impact": ["impact", "boom"],
+    "downlifter": ["downlifter", "falling noise"],
     "bell": ["bells", "fm bells", "bell synth"],
 }
 
 
 def names_of(voice: str) -> list[str]:
     """What people call a voice, the canonical name first."""
+    if voice.startswith("samples:"):
+        return _SAMPLED
     if voice.startswith("synth:"):
         return _SYNTHS[voice.removeprefix("synth:")]
     if voice.startswith("gm:drums:"):
@@ -90,6 +100,6 @@ def instruments_of(tracks: Sequence[Track]) -> list[str]:
 
 
 SYNONYMS: dict[str, list[str]] = {}
-for _names in (*PROGRAM_NAMES, *_KITS.values(), *_SYNTHS.values()):
+for _names in (*PROGRAM_NAMES, *_KITS.values(), *_SYNTHS.values(), _SAMPLED):
     known = SYNONYMS.setdefault(_names[0], [])
     known.extend(name for name in _names if name not in known)

@@ -129,7 +129,8 @@ ACOUSTIC_MANNERS: dict[str, Manner] = {
         winds="brass",
         lead="melody",
         voices="bass: slap bass=gm:36, slap bass=gm:37, bass guitar=gm:33, synth bass=gm:38;"
-        "keys: clavinet=gm:7, electric piano=gm:4, organ=gm:16; guitar: muted guitar=gm:28, "
+        "keys: clavinet=gm:7, electric piano=gm:4, fm piano=synth:fmkeys, "
+        "organ=gm:16; guitar: muted guitar=gm:28, "
         "clean electric guitar=gm:27;"
         "winds: horn section=gm:61, trumpet=gm:56, saxophone=gm:65; lead: synth "
         "lead=synth:lead, saxophone=gm:65",
@@ -148,7 +149,8 @@ ACOUSTIC_MANNERS: dict[str, Manner] = {
         voices="bass: bass guitar=gm:33, picked bass=gm:34, synth bass=gm:38, slap bass=gm:36;"
         "keys: electric piano=gm:4, piano=gm:1, clavinet=gm:7; guitar: muted guitar=gm:28, "
         "clean electric guitar=gm:27;"
-        "strings: strings=gm:48, synth strings=gm:50; winds: brass=gm:61, trumpet=gm:56; "
+        "strings: strings=gm:48, string machine=synth:strings, synth strings=gm:50; "
+        "winds: brass=gm:61, trumpet=gm:56; "
         "lead: synth lead=synth:lead, "
         "flute=gm:73",
     ),
@@ -184,7 +186,8 @@ ACOUSTIC_MANNERS: dict[str, Manner] = {
         voices=(
             "bass: bass guitar=gm:33, synth bass=gm:38, picked bass=gm:34, sub "
             "bass=synth:subbass;"
-            "keys: piano=gm:0, bright piano=gm:1, electric piano=gm:4, pluck=synth:pluck;"
+            "keys: piano=gm:0, bright piano=gm:1, electric piano=gm:4, "
+            "fm piano=synth:fmkeys, pluck=synth:pluck;"
             "guitar: acoustic guitar=gm:25, clean electric guitar=gm:27;"
             "lead: synth lead=synth:lead, pluck=synth:pluck, bell=synth:bell, supersaw "
             "lead=synth:supersaw, saw lead=gm:81"

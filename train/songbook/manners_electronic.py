@@ -18,12 +18,15 @@ ELECTRONIC_MANNERS: dict[str, Manner] = {
         guitar="funk16 disco16",
         lead="melody arp16",
         voices=(
-            "bass: synth bass=gm:38, sub bass=synth:subbass, synth bass=gm:39, fingered "
+            "bass: synth bass=gm:38, fm bass=synth:fmbass, sub bass=synth:subbass, "
+            "synth bass=gm:39, fingered "
             "bass=gm:33;"
-            "keys: house piano=gm:1, electric piano=gm:4, organ=gm:16, synth stab=synth:pluck, "
+            "keys: house piano=gm:1, fm piano=synth:fmkeys, electric piano=gm:4, "
+            "organ=gm:16, synth stab=synth:pluck, "
             "electric piano=gm:5;"
             "lead: synth lead=synth:lead, pluck=synth:pluck, saw lead=gm:81, vibraphone=gm:11, "
             "bell=synth:bell;"
+            "strings: strings=gm:48, string machine=synth:strings;"
             "winds: saxophone=gm:65, brass=gm:61, flute=gm:73; guitar: clean electric "
             "guitar=gm:27, muted guitar=gm:28"
         ),
@@ -39,12 +42,14 @@ ELECTRONIC_MANNERS: dict[str, Manner] = {
         pad="hold",
         lead="arp16 melody",
         voices=(
-            "bass: acid bass=synth:acid, synth bass=gm:38, sub bass=synth:subbass, reese "
+            "bass: acid bass=synth:acid, fm bass=synth:fmbass, synth bass=gm:38, "
+            "sub bass=synth:subbass, reese "
             "bass=synth:reese;"
             "keys: synth stab=synth:pluck, dub chord=gm:90, synth stab=synth:supersaw, metallic "
             "bell=synth:bell;"
             "lead: acid lead=synth:acid, synth lead=synth:lead, pluck=synth:pluck, sequence=gm:80;"
-            "pad: dark pad=synth:pad, sweep pad=gm:95, metal pad=gm:93, choir pad=gm:91"
+            "pad: dark pad=synth:pad, vocal pad=synth:formant, sweep pad=gm:95, "
+            "metal pad=gm:93, choir pad=gm:91"
         ),
     ),
     "trance": manner_row(
@@ -63,7 +68,8 @@ ELECTRONIC_MANNERS: dict[str, Manner] = {
             "keys: pluck=synth:pluck, piano=gm:1, bell=synth:bell, harp=gm:46;"
             "lead: supersaw lead=synth:supersaw, synth lead=synth:lead, saw lead=gm:81, supersaw "
             "lead=synth:supersaw;"
-            "pad: supersaw pad=synth:pad, choir=gm:52, warm pad=gm:89, polysynth=gm:90"
+            "pad: supersaw pad=synth:pad, vocal pad=synth:formant, choir=gm:52, "
+            "warm pad=gm:89, polysynth=gm:90"
         ),
     ),
     "drum and bass": manner_row(
@@ -77,7 +83,8 @@ ELECTRONIC_MANNERS: dict[str, Manner] = {
         strings="hold",
         lead="melody arp16",
         voices="bass: reese bass=synth:reese, sub bass=synth:subbass, synth bass=gm:39;"
-        "keys: electric piano=gm:4, bell=synth:bell, pluck=synth:pluck, piano=gm:0, "
+        "keys: electric piano=gm:4, fm piano=synth:fmkeys, bell=synth:bell, "
+        "pluck=synth:pluck, piano=gm:0, "
         "vibraphone=gm:11;"
         "lead: synth lead=synth:lead, saw lead=gm:81, supersaw lead=synth:supersaw, flute=gm:73",
     ),
@@ -90,10 +97,11 @@ ELECTRONIC_MANNERS: dict[str, Manner] = {
         electronic=True,
         keys="stab arp8 whole",
         lead="melody",
-        voices="bass: wobble bass=synth:reese, acid bass=synth:acid, synth bass=gm:38;"
+        voices="bass: wobble bass=synth:reese, fm bass=synth:fmbass, acid bass=synth:acid, "
+        "synth bass=gm:38;"
         "keys: bell=synth:bell, dark piano=gm:0, pluck=synth:pluck, music box=gm:10;"
         "lead: saw lead=gm:81, synth lead=synth:lead, supersaw lead=synth:supersaw;"
-        "pad: dark pad=synth:pad, choir=gm:52, sweep pad=gm:95",
+        "pad: dark pad=synth:pad, vocal pad=synth:formant, choir=gm:52, sweep pad=gm:95",
     ),
     "trap": manner_row(
         drums="trap1 trap2 trap3",
@@ -111,7 +119,7 @@ ELECTRONIC_MANNERS: dict[str, Manner] = {
         "winds: flute=gm:73, pan flute=gm:75, brass=gm:61; strings: strings=gm:48, pizzicato "
         "strings=gm:45;"
         "lead: synth lead=synth:lead, bell=synth:bell, square lead=gm:80, whistle=gm:78;"
-        "pad: choir=gm:52, dark pad=synth:pad, halo pad=gm:94",
+        "pad: choir=gm:52, vocal pad=synth:formant, dark pad=synth:pad, halo pad=gm:94",
     ),
     "hip hop": manner_row(
         drums="boombap1 boombap2 boombap3",
@@ -142,7 +150,8 @@ ELECTRONIC_MANNERS: dict[str, Manner] = {
         voices=(
             "bass: bass guitar=gm:33, upright bass=gm:32, sub bass=synth:subbass, fretless "
             "bass=gm:35;"
-            "keys: electric piano=gm:4, electric piano=gm:5, piano=gm:0, vibraphone=gm:11;"
+            "keys: electric piano=gm:4, fm piano=synth:fmkeys, electric piano=gm:5, "
+            "piano=gm:0, vibraphone=gm:11;"
             "guitar: nylon guitar=gm:24, jazz guitar=gm:26; winds: flute=gm:73, saxophone=gm:65, "
             "muted trumpet=gm:59;"
             "lead: vibraphone=gm:11, soft lead=synth:lead, bell=synth:bell, kalimba=gm:108, "
@@ -160,13 +169,16 @@ ELECTRONIC_MANNERS: dict[str, Manner] = {
         guitar="power chug",
         lead="melody",
         voices=(
-            "bass: synth bass=gm:38, synth bass=gm:39, reese bass=synth:reese, sub "
+            "bass: synth bass=gm:38, fm bass=synth:fmbass, synth bass=gm:39, "
+            "reese bass=synth:reese, sub "
             "bass=synth:subbass;"
-            "keys: arpeggiator=synth:pluck, electric piano=gm:5, bell=synth:bell, polysynth=gm:90;"
+            "keys: arpeggiator=synth:pluck, fm piano=synth:fmkeys, bell=synth:bell, "
+            "polysynth=gm:90;"
             "guitar: distorted guitar=gm:29, overdriven guitar=gm:30;"
             "lead: synth lead=synth:lead, saw lead=gm:81, supersaw lead=synth:supersaw, "
             "saxophone=gm:66;"
-            "pad: analog pad=synth:pad, polysynth pad=gm:90, warm pad=gm:89, synth strings=gm:50"
+            "pad: analog pad=synth:pad, string machine=synth:strings, "
+            "polysynth pad=gm:90, warm pad=gm:89, synth strings=gm:50"
         ),
     ),
     "downtempo": manner_row(
@@ -183,7 +195,8 @@ ELECTRONIC_MANNERS: dict[str, Manner] = {
         voices=(
             "bass: sub bass=synth:subbass, fretless bass=gm:35, bass guitar=gm:33, synth "
             "bass=gm:39;"
-            "keys: electric piano=gm:4, pluck=synth:pluck, kalimba=gm:108, vibraphone=gm:11, "
+            "keys: electric piano=gm:4, fm piano=synth:fmkeys, pluck=synth:pluck, "
+            "kalimba=gm:108, vibraphone=gm:11, "
             "piano=gm:0;"
             "guitar: nylon guitar=gm:24, clean electric guitar=gm:27; winds: flute=gm:73, muted "
             "trumpet=gm:59;"
@@ -208,7 +221,8 @@ ELECTRONIC_MANNERS: dict[str, Manner] = {
             "celesta=gm:8, kalimba=gm:108, electric piano=gm:4; strings: slow strings=gm:49, "
             "synth strings=gm:50;"
             "winds: flute=gm:73, shakuhachi=gm:77, pan flute=gm:75, ocarina=gm:79;"
-            "pad: warm pad=gm:89, evolving pad=synth:pad, new age pad=gm:88, choir=gm:52, halo "
+            "pad: warm pad=gm:89, vocal pad=synth:formant, string machine=synth:strings, "
+            "evolving pad=synth:pad, new age pad=gm:88, choir=gm:52, halo "
             "pad=gm:94, bowed pad=gm:92;"
             "lead: soft lead=synth:lead, bell=synth:bell, echo lead=gm:102"
         ),
@@ -229,7 +243,7 @@ ELECTRONIC_MANNERS: dict[str, Manner] = {
             "keys: pluck=synth:pluck, dark piano=gm:0, bell=synth:bell; strings: strings=gm:48, "
             "tremolo strings=gm:44;"
             "lead: synth lead=synth:lead, supersaw lead=synth:supersaw, saw lead=gm:81;"
-            "pad: dark pad=synth:pad, choir=gm:52, sweep pad=gm:95"
+            "pad: dark pad=synth:pad, vocal pad=synth:formant, choir=gm:52, sweep pad=gm:95"
         ),
     ),
     "chiptune": manner_row(

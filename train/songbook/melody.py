@@ -1,26 +1,53 @@
-"""Melodies: motifs that are stated, answered, developed and brought back (phrases a a' b a')."""
+"""Melodies: phrases of question and answer, made of motifs that develop, peak once and return."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from longform.music.theory import Chord
 from longform.train.songbook.manner import Manner
+from longform.train.songbook.motif import (
+    Motif,
+    answered,
+    augmented,
+    closed,
+    draw_motif,
+    fragmented,
+    inverted,
+    local_scale,
+    nearest,
+    sequenced,
+    stepped,
+)
 from longform.train.songbook.patterns_pitched import MELODY
 from longform.train.songbook.score import Track
-from longform.train.songbook.stage import STEPS, Span, Stage, events
+from longform.train.songbook.stage import STEPS, Span, Stage
 
 CENTRES = {"lead": 74, "winds": 70, "strings": 72, "keys": 74, "guitar": 66}
+PERIOD_BARS = 8
 _CALM_RHYTHM = "slow"
+_RANGE = (-9, 8)  # semitones around the centre; only the climax goes beyond
+_CLIMAX = 10
+# What the eight bars of a period are, in words of `_bar_motif`; "?" and "!" close a phrase.
+_PERIODS = (
+    "a b a a? a b up a!",
+    "a seq frag a? a seq up b!",
+    "a ans a b? inv seq up a!",
+    "a a b a? a ans up b!",
+    "a aug b a? a seq up frag!",
+    "a frag b ans? inv frag up a!",
+)
+_HOOKS = ("a ans a b? a ans up b!", "a a frag a? a a up b!", "a seq a b? a seq up a!")
 
 
 @dataclass(frozen=True)
-class Motif:
-    """One bar: (step, length) of its notes and the scale steps between them."""
+class Line:
+    """Who sings: a track, its middle pitch, how loud, and whether in thirds."""
 
-    rhythm: tuple[tuple[int, int], ...]
-    moves: tuple[int, ...]
-    start: int
+    track: Track
+    centre: int
+    velocity: float
+    thirds: bool = False
 
 
 class Melodist:
@@ -33,166 +60,134 @@ class Melodist:
         self._feel = names[rng.integers(len(names))]
         self._answer_feel = names[rng.integers(len(names))]
         self._rest = float(rng.uniform(0.0, 0.3))
+        self._hook = self._motif(stage.rng("hook"), self._feel)
+        self._pick_up = rng.random() < 0.5
 
-    def play(
-        self, span: Span, track: Track, centre: int, velocity: float, thirds: bool = False
-    ) -> None:
-        """Play the section's melody around a centre pitch; `thirds` adds a voice below."""
-        first, second, third = self._motifs(span)
+    def play(self, span: Span, line: Line) -> None:
+        """Sing the section's melody; its first bars are the same whenever the section returns."""
+        first, second, words = self._material(span)
         fresh = self.stage.rng("melody turn", span.section.start_bar)
-        pitch = centre
+        pitch = line.centre
         for bar in span.played_bars:
-            place = (bar - span.section.start_bar) % 8
-            motif = {
-                0: first,
-                1: second,
-                2: first,
-                3: third,
-                4: first,
-                5: second,
-                6: third,
-                7: second,
-            }[place]
-            closing = place in (3, 7) or bar == span.played_bars[-1]
-            if (
-                closing
-                and span.level < 0.6
-                and fresh.random() < self._rest
-                and bar != span.played_bars[0]
-            ):
+            word = words[(bar - span.section.start_bar) % PERIOD_BARS]
+            closing = word[-1] if word[-1] in "?!" else ""
+            if bar == span.played_bars[-1]:
+                closing = "!"
+            calm = closing and span.level < 0.6 and bar != span.played_bars[0]
+            if calm and fresh.random() < self._rest:
                 continue
-            pitch = self._sing(bar, motif, track, pitch, centre, velocity, closing, thirds)
+            motif = self._bar_motif(word.rstrip("?!"), first, second)
+            if closing:
+                motif = closed(motif, STEPS * voice_ends(self.stage.plan.metre))
+            peak = word == "up" and span.level > 0.3
+            pitch = self._sing(bar, motif, line, pitch, closing, peak)
+            if closing and self._pick_up and bar + 1 in span.played_bars:
+                self._lead_in(bar, line, pitch)
 
-    def end(self, span: Span, track: Track, centre: int) -> None:
+    def end(self, span: Span, line: Line) -> None:
         """The last note: a tone of the final chord."""
         bar = self.stage.plan.bars - 1
         chord = self.stage.chord(bar)
-        pitch = nearest(centre, (chord.root, chord.pitch_classes[1]))
-        self.stage.add(track, bar, 0.0, self.stage.plan.metre, pitch, 56 + 34 * span.section.energy)
+        pitch = nearest(line.centre, (chord.root, chord.pitch_classes[1]))
+        loud = 56 + 34 * span.section.energy
+        self.stage.add(line.track, bar, 0.0, self.stage.plan.metre, pitch, loud)
 
-    def _motifs(self, span: Span) -> tuple[Motif, Motif, Motif]:
+    def head(self, span: Span) -> Motif:
+        """The motif that a section's melody begins with."""
+        return self._material(span)[0]
+
+    def _material(self, span: Span) -> tuple[Motif, Motif, Sequence[str]]:
+        """Main motif, contrasting motif and period of a section. Verses grow out of the hook."""
         rng = self.stage.section_rng("motif", span)
         feel = _CALM_RHYTHM if span.level < 0.18 else self._feel
-        answer = self._answer_feel if span.name in ("chorus", "solo", "bridge") else feel
-        first = self._motif(rng, feel)
-        second = Motif(
-            rhythm=first.rhythm, moves=self._moves(rng, len(first.rhythm)), start=first.start
-        )
-        return (
-            first,
-            second if rng.random() < 0.5 else self._motif(rng, feel),
-            self._motif(rng, answer),
-        )
+        other = self._answer_feel if span.name in ("chorus", "solo", "bridge") else feel
+        steps = self.stage.plan.metre * STEPS
+        drawn = self._motif(rng, feel)
+        related = (inverted, answered, lambda motif: augmented(motif, steps))
+        grown = related[rng.integers(3)](self._hook)
+        first = drawn if feel != self._feel or rng.random() < 0.5 else grown
+        if span.name == "chorus" and feel == self._feel:
+            first = self._hook
+        second = self._motif(rng, other)
+        periods = _HOOKS if span.name == "chorus" else _PERIODS
+        return first, second, periods[rng.integers(len(periods))].split()
 
     def _motif(self, rng: np.random.Generator, feel: str) -> Motif:
-        choices = MELODY[feel]
-        pattern = self.stage.fitted(choices[rng.integers(len(choices))])
-        rhythm = tuple((step, length) for step, length, _ in events(pattern))
-        return Motif(
-            rhythm=rhythm, moves=self._moves(rng, len(rhythm)), start=int(rng.integers(-2, 5))
-        )
+        choices = self.stage.rhythms("melody", MELODY, feel)
+        return draw_motif(rng, choices[rng.integers(len(choices))])
 
-    @staticmethod
-    def _moves(rng: np.random.Generator, count: int) -> tuple[int, ...]:
-        """Mostly steps, a leap at times, which is then answered by a step back."""
-        moves = [0]
-        direction = 1 if rng.random() < 0.6 else -1
-        for _ in range(count - 1):
-            if abs(moves[-1]) > 2:
-                moves.append(-1 if moves[-1] > 0 else 1)
-                continue
-            if rng.random() < 0.3:
-                direction = -direction
-            moves.append(
-                direction
-                * int(
-                    rng.choice(
-                        [0, 1, 1, 1, 2, 2, 3, 4], p=[0.12, 0.22, 0.2, 0.16, 0.12, 0.08, 0.06, 0.04]
-                    )
-                )
-            )
-        return tuple(moves)
+    def _bar_motif(self, word: str, first: Motif, second: Motif) -> Motif:
+        steps = self.stage.plan.metre * STEPS
+        made = {
+            "a": lambda: first,
+            "b": lambda: second,
+            "seq": lambda: sequenced(first, 2),
+            "up": lambda: sequenced(first, 4),
+            "ans": lambda: answered(first),
+            "inv": lambda: inverted(first),
+            "frag": lambda: fragmented(first, steps),
+            "aug": lambda: augmented(first, steps),
+        }
+        return made[word]()
 
     def _sing(
-        self,
-        bar: int,
-        motif: Motif,
-        track: Track,
-        pitch: int,
-        centre: int,
-        velocity: float,
-        closing: bool,
-        thirds: bool,
+        self, bar: int, motif: Motif, line: Line, pitch: int, closing: str, peak: bool
     ) -> int:
-        notes = motif.rhythm[: max(len(motif.rhythm) // 2, 1)] if closing else motif.rhythm
-        for index, (step, length) in enumerate(notes):
+        """One bar, and the pitch that it ends on."""
+        metre = self.stage.plan.metre
+        last = len(motif.rhythm) - 1
+        summit = max(range(last + 1), key=lambda index: motif.rhythm[index][1]) if peak else -1
+        for index, (step, length) in enumerate(motif.rhythm):
             chord = self.stage.chord(bar, step / STEPS)
-            scale = local_scale(self.stage, chord)
             if index == 0:
-                pitch = nearest(round((pitch + centre + motif.start) / 2), chord.pitch_classes)
+                pitch = round((pitch + line.centre + motif.start) / 2)
             else:
-                pitch = _move(pitch, motif.moves[index], scale)
+                pitch = _within(pitch, motif.moves[index], line, local_scale(self.stage, chord))
             strong = step % (2 * STEPS) == 0 or length >= STEPS
-            last = index == len(notes) - 1
-            if strong or last:
-                pitch = nearest(pitch, chord.pitch_classes)
-            if abs(pitch - centre) > 11:
-                pitch = nearest(pitch - (12 if pitch > centre else -12), chord.pitch_classes)
-            beats = length / STEPS + (1.0 if last and closing else 0.0)
-            beats = min(beats, self.stage.plan.metre - step / STEPS) - 0.04
+            tones = chord.pitch_classes
+            if index == summit:
+                pitch = nearest(line.centre + _CLIMAX, tones)
+            elif index == last and closing:
+                goals = (chord.root, tones[1]) if closing == "!" else tones[1:]
+                pitch = _settled(pitch, goals, line)
+            elif index == 0 or strong or index == last:
+                pitch = _settled(pitch, tones, line)
+            beats = min(length / STEPS, metre - step / STEPS) - 0.04
             accent = 1.06 if step % STEPS == 0 else 0.95
-            self.stage.add(track, bar, step / STEPS, beats, pitch, velocity * accent)
-            if thirds and strong:
-                below = nearest(
-                    pitch - 4, [tone for tone in chord.pitch_classes if tone != pitch % 12]
-                )
-                self.stage.add(track, bar, step / STEPS, beats, below, velocity * 0.8)
+            loud = line.velocity * (accent + 0.06 * (index == summit))
+            self.stage.add(line.track, bar, step / STEPS, beats, pitch, loud)
+            if line.thirds and strong:
+                below = nearest(pitch - 4, [tone for tone in tones if tone != pitch % 12])
+                self.stage.add(line.track, bar, step / STEPS, beats, below, loud * 0.8)
         return pitch
 
-
-def counter_line(stage: Stage, span: Span, track: Track, centre: int, velocity: float) -> None:
-    """A slow second line of chord tones that moves by small steps, entering a little late."""
-    rng = stage.section_rng("counter", span)
-    late = float(rng.choice([0.0, 0.5, 1.0]))
-    pitch = centre - 5
-    for bar in span.played_bars:
-        for beat, beats, chord in stage.chord_spans(bar):
-            at = beat + (late if beats > late + 0.5 else 0.0)
-            target = nearest(pitch + int(rng.integers(-3, 4)), chord.pitch_classes)
-            pitch = (
-                target if abs(target - centre) < 10 else nearest(centre - 5, chord.pitch_classes)
-            )
-            length = beat + beats - at
-            if length >= 3 and span.level > 0.5 and rng.random() < 0.6:
-                stage.add(track, bar, at, length - 1.04, pitch, velocity)
-                passing = _move(pitch, int(rng.choice([-1, 1])), local_scale(stage, chord))
-                stage.add(track, bar, at + length - 1, 0.96, passing, velocity * 0.95)
-            else:
-                stage.add(track, bar, at, length - 0.04, pitch, velocity)
+    def _lead_in(self, bar: int, line: Line, pitch: int) -> None:
+        """Two short notes that walk up to the next phrase."""
+        metre = self.stage.plan.metre
+        scale = local_scale(self.stage, self.stage.chord(bar, metre - 1))
+        goal = nearest((pitch + line.centre) // 2, self.stage.chord(bar + 1).pitch_classes)
+        for index, steps in enumerate((-2, -1)):
+            beat = metre - 1 + index / 2
+            leading = stepped(goal, steps, scale)
+            self.stage.add(line.track, bar, beat, 0.46, leading, 0.88 * line.velocity)
 
 
-def local_scale(stage: Stage, chord: Chord) -> list[int]:
-    """The key's scale, bent where the chord leaves it."""
-    scale = set(stage.plan.key.scale)
-    for tone in chord.pitch_classes:
-        if tone not in scale:
-            scale -= {(tone - 1) % 12, (tone + 1) % 12} - set(chord.pitch_classes)
-            scale.add(tone)
-    return sorted(scale)
+def voice_ends(metre: int) -> int:
+    """The beat of a phrase's last bar on which its voice falls silent: another may answer."""
+    return max(metre - 2, 1) if metre > 3 else max(metre - 1, 1)
 
 
-def nearest(pitch: int, pitch_classes: tuple[int, ...] | list[int]) -> int:
-    """The nearest pitch that belongs to the pitch classes."""
-    return min(
-        (pitch + (tone - pitch + 6) % 12 - 6 for tone in pitch_classes),
-        key=lambda found: abs(found - pitch),
-    )
+def _within(pitch: int, steps: int, line: Line, scale: list[int]) -> int:
+    """A move through the scale that turns back at the ends of the range."""
+    low, high = line.centre + _RANGE[0], line.centre + _RANGE[1]
+    moved = stepped(pitch, steps, scale)
+    if not low <= moved <= high:
+        moved = stepped(pitch, -steps, scale)
+    return moved
 
 
-def _move(pitch: int, steps: int, scale: list[int]) -> int:
-    direction = 1 if steps > 0 else -1
-    for _ in range(abs(steps)):
-        pitch += direction
-        while pitch % 12 not in scale:
-            pitch += direction
-    return nearest(pitch, scale)
+def _settled(pitch: int, tones: tuple[int, ...], line: Line) -> int:
+    """The nearest of some pitch classes that does not go beyond the range."""
+    found = nearest(pitch, tones)
+    high = line.centre + _RANGE[1]
+    return found if found <= high else max(high - (high - tone) % 12 for tone in tones)

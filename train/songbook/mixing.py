@@ -6,7 +6,6 @@ interpolated between them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
@@ -20,18 +19,12 @@ BLOCK_SAMPLES = 64
 CEILING_DB = -1.2  # of sample peaks; leaves room for 16-bit dither below -1 dBFS
 _LOOKAHEAD_BLOCKS = 4  # 5.8 ms at 44.1 kHz
 _LISTEN_SECONDS = 3.0
-
-
-@dataclass(frozen=True)
-class MixProfile:
-    """How a style is mixed."""
-
-    loudness_lufs: float = -16.0
-    duck_db: float = 0.0
-    compress: float = 0.3  # dB taken off per dB above the threshold
-    room_seconds: tuple[float, float] = (0.7, 1.6)
-    room_level: float = 0.8
-    low_pass_hz: float | None = None
+# Seconds of build-up, early echoes and over how long, pre-delay, how long the treble rings.
+_SPACES: dict[str, tuple[float, int, float, tuple[float, float], float]] = {
+    "room": (0.012, 8, 0.06, (0.004, 0.03), 1.0),
+    "plate": (0.002, 0, 0.06, (0.0, 0.012), 1.6),
+    "hall": (0.05, 10, 0.11, (0.018, 0.045), 0.75),
+}
 
 
 def balance(pan: float) -> np.ndarray:
@@ -47,17 +40,19 @@ def decibels(gain_db: float) -> float:
 
 
 @lru_cache(maxsize=32)
-def room(seed: int, seconds: float, sample_rate: int) -> np.ndarray:
+def room(seed: int, seconds: float, sample_rate: int, kind: str = "room") -> np.ndarray:
     """(2, n) impulse response of unit energy: pre-delay, early echoes, noise that darkens.
 
-    `seconds` is the time in which the middle band falls by 60 dB; bass rings longer.
+    `seconds` is the time in which the middle band falls by 60 dB; bass rings longer. A "plate" is
+    dense and bright at once and has no echoes, a "hall" builds up slowly, late and dark.
     """
+    build, echoes, spread, (soonest, latest), bright = _SPACES[kind]
     rng = np.random.default_rng(seed)
     count = int(seconds * 1.25 * sample_rate)
     time = np.arange(count) / sample_rate
     out = np.zeros((2, count))
     edges = (100.0, 500.0, 2000.0, 6000.0, 14000.0)
-    damping = rng.uniform(0.3, 0.5)
+    damping = rng.uniform(0.3, 0.5) * bright
     for index, (low, high) in enumerate(pairwise(edges)):
         rt60 = seconds * (1.15, 1.0, 0.75, damping)[index]
         sections = butter(
@@ -65,12 +60,12 @@ def room(seed: int, seconds: float, sample_rate: int) -> np.ndarray:
         )
         noise = np.asarray(sosfilt(sections, rng.standard_normal((2, count)), axis=1))
         out += noise * np.exp(-6.91 * time / rt60) * (1.0, 1.0, 0.85, 0.6)[index]
-    out *= np.minimum(time / 0.012, 1)  # density builds up
-    for delay in rng.uniform(0.006, 0.06, 8):
-        side, level = rng.integers(2), rng.uniform(2, 6) * np.exp(-delay / 0.04)
+    out *= np.minimum(time / build, 1)  # density builds up
+    for delay in rng.uniform(0.006, spread, echoes):
+        side, level = rng.integers(2), rng.uniform(2, 6) * np.exp(-delay / (0.67 * spread))
         out[side, int(delay * sample_rate)] += level * rng.choice([-1.0, 1.0])
     out *= np.clip((time[-1] - time) / (0.2 * seconds), 0, 1)
-    before = np.zeros((2, int(rng.uniform(0.004, 0.03) * sample_rate)))
+    before = np.zeros((2, int(rng.uniform(soonest, latest) * sample_rate)))
     out /= np.sqrt((out**2).sum(axis=1, keepdims=True))
     return np.concatenate([before, out], axis=1).astype(np.float32)
 

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.signal import butter, sosfilt
 
-from longform.train.songbook import mixing
+from longform.train.songbook import mastering, mixing
 from longform.train.songbook.fluid import CHANNELS, Fluid
-from longform.train.songbook.mixing import BLOCK_SAMPLES, MixProfile
+from longform.train.songbook.mixing import BLOCK_SAMPLES
+from longform.train.songbook.profiles import MixProfile, balance_db, profile_of
+from longform.train.songbook.samples import SampleFolder, render_samples
 from longform.train.songbook.score import Note, Score, Track
-from longform.train.songbook.synth import draw_patch, render_notes
+from longform.train.songbook.synth import render_notes
+from longform.train.songbook.synth_core import draw_patch
 from longform.train.songbook.synth_drums import DRUM_VOICES, render_drums
+from longform.train.songbook.synth_fx import FX_VOICES, render_fx
 
 SAMPLE_RATE = 44100
 _KICK_PITCHES = (35, 36)
@@ -30,41 +33,6 @@ _FAMILY_DB = {
     "lead": -2.0,
 }
 _DUCKED = ("bass", "keys", "strings", "pad", "guitar")
-
-# fmt: off
-PROFILES: dict[str, MixProfile] = {  # LUFS, duck dB, compression, room seconds, its level
-    "house":                MixProfile(-13.5, 4.5, 0.40, (0.6, 1.3), 0.8),
-    "techno":               MixProfile(-13.0, 5.0, 0.45, (0.9, 2.2), 0.8),
-    "trance":               MixProfile(-13.5, 5.0, 0.40, (1.4, 2.6), 0.8),
-    "drum and bass":        MixProfile(-13.0, 2.5, 0.45, (0.7, 1.8), 0.8),
-    "dubstep":              MixProfile(-12.8, 3.0, 0.45, (0.8, 2.0), 0.8),
-    "trap":                 MixProfile(-14.0, 2.0, 0.40, (0.8, 2.0), 0.8),
-    "hip hop":              MixProfile(-14.5, 0.0, 0.40, (0.4, 0.9), 0.6),
-    "lo-fi hip hop":        MixProfile(-16.5, 1.5, 0.40, (0.5, 1.1), 0.8, low_pass_hz=6500.0),
-    "synthwave":            MixProfile(-14.0, 3.0, 0.40, (1.2, 2.4), 0.8),
-    "downtempo":            MixProfile(-15.5, 1.5, 0.30, (1.0, 2.2), 0.8),
-    "ambient":              MixProfile(-19.0, 0.0, 0.10, (2.5, 4.0), 1.3),
-    "cinematic electronic": MixProfile(-15.0, 0.0, 0.30, (1.8, 3.2), 1.0),
-    "chiptune":             MixProfile(-15.0, 0.0, 0.30, (0.3, 0.6), 0.4),
-    "cinematic orchestral": MixProfile(-18.0, 0.0, 0.12, (1.8, 3.0), 1.1),
-    "chamber strings":      MixProfile(-18.5, 0.0, 0.12, (1.2, 2.2), 1.0),
-    "solo piano":           MixProfile(-18.5, 0.0, 0.12, (0.9, 2.2), 0.8),
-    "jazz trio":            MixProfile(-17.5, 0.0, 0.18, (0.6, 1.3), 0.8),
-    "blues":                MixProfile(-16.0, 0.0, 0.25, (0.6, 1.2), 0.8),
-    "bossa nova":           MixProfile(-17.0, 0.0, 0.20, (0.6, 1.2), 0.8),
-    "latin":                MixProfile(-15.5, 0.0, 0.30, (0.6, 1.2), 0.8),
-    "funk":                 MixProfile(-15.0, 0.0, 0.35, (0.4, 0.9), 0.6),
-    "disco":                MixProfile(-14.5, 1.0, 0.35, (0.7, 1.4), 0.8),
-    "soul":                 MixProfile(-16.0, 0.0, 0.28, (0.7, 1.4), 0.8),
-    "pop":                  MixProfile(-14.5, 1.5, 0.35, (0.8, 1.6), 0.8),
-    "rock":                 MixProfile(-14.5, 0.0, 0.40, (0.6, 1.3), 0.8),
-    "metal":                MixProfile(-13.5, 0.0, 0.45, (0.5, 1.1), 0.6),
-    "reggae":               MixProfile(-15.5, 0.0, 0.30, (0.8, 1.6), 0.8),
-    "country":              MixProfile(-16.0, 0.0, 0.25, (0.5, 1.1), 0.8),
-    "folk":                 MixProfile(-17.5, 0.0, 0.18, (0.5, 1.2), 0.8),
-    "waltz":                MixProfile(-17.5, 0.0, 0.15, (1.0, 2.0), 0.8),
-}
-# fmt: on
 
 
 @dataclass(frozen=True)
@@ -84,10 +52,14 @@ class _Bus:
         self.reverb = np.zeros(samples, np.float32)
         self.delay: np.ndarray | None = None
 
-    def place(self, audio: np.ndarray, track: Track, gain: float, first: int) -> None:
+    def place(
+        self, audio: np.ndarray, track: Track, gain: float, first: int, drive: float = 0.0
+    ) -> None:
         """Add a track's sound (2, n), which is overwritten, at its level and place."""
         part = slice(first, first + audio.shape[1])
-        audio *= mixing.balance(track.pan) * np.float32(gain)
+        audio *= np.float32(gain)
+        mastering.saturate(audio, drive)
+        audio *= mixing.balance(track.pan)
         self.dry[:, part] += audio
         if track.reverb <= 0 and track.delay <= 0:
             return
@@ -113,15 +85,16 @@ class _Bus:
             self.delay = other.delay if self.delay is None else self.delay + other.delay
 
 
-def profile_of(style: str) -> MixProfile:
-    """The mix profile of a style; a middle course for a style that has none of its own."""
-    return PROFILES.get(style, MixProfile())
-
-
-def render(score: Score, sample_rate: int = SAMPLE_RATE, stems: bool = True) -> Rendered:
+def render(
+    score: Score,
+    sample_rate: int = SAMPLE_RATE,
+    stems: bool = True,
+    samples_folder: SampleFolder | None = None,
+) -> Rendered:
     """Render a score; deterministic from it, the same with and without stems to float error.
 
-    The audio is `score.seconds` long, peaks below -1 dBFS and is silent at its last sample.
+    The audio is `score.seconds` long, peaks below -1 dBFS and is silent at its last sample. Voices
+    of recorded drums need the folder that holds them.
 
     Raises:
         UserError: libfluidsynth or the soundfont is missing.
@@ -129,20 +102,19 @@ def render(score: Score, sample_rate: int = SAMPLE_RATE, stems: bool = True) -> 
     samples = int(np.ceil(score.seconds * sample_rate))
     padded = -(-samples // BLOCK_SAMPLES) * BLOCK_SAMPLES
     profile = profile_of(score.plan.style)
-    buses = _dry_buses(score, profile, padded, sample_rate, stems)
+    buses = _dry_buses(score, profile, padded, sample_rate, stems, samples_folder)
     if profile.duck_db:
         _duck(buses, score, profile, sample_rate)
+    if profile.sweep:
+        _sweep(buses, score, sample_rate)
     if not stems:
         first, *others = buses.values()
         for other in others:
             first.absorb(other)
         buses = {"mix": first}
     _add_space(buses, score, profile, sample_rate)
-    if profile.low_pass_hz:
-        low_pass = butter(2, profile.low_pass_hz, "low", fs=sample_rate, output="sos")
-        sections = np.asarray(low_pass, np.float32)
-        for bus in buses.values():
-            bus.dry[:] = sosfilt(sections, bus.dry, axis=1)
+    for bus in buses.values():
+        mastering.shape(bus.dry, profile, sample_rate)
     _finish([bus.dry for bus in buses.values()], score, profile, samples, sample_rate)
     parts = {name: bus.dry[:, :samples] for name, bus in buses.items()}
     if stems:
@@ -157,7 +129,12 @@ def _bus_name(track: Track, profile: MixProfile, stems: bool) -> str:
 
 
 def _dry_buses(
-    score: Score, profile: MixProfile, samples: int, sample_rate: int, stems: bool
+    score: Score,
+    profile: MixProfile,
+    samples: int,
+    sample_rate: int,
+    stems: bool,
+    recorded: SampleFolder | None,
 ) -> dict[str, _Bus]:
     """Every track, at its level and place, on its bus; the sends filled."""
     buses: dict[str, _Bus] = {}
@@ -169,25 +146,38 @@ def _dry_buses(
     for track in score.tracks:
         if track not in midi:
             seed = _track_seed(score, track)
-            audio = _synthesise(track.voice, track.notes, seed, samples, sample_rate)
-            gain = _level(track, seed, sample_rate)
-            buses[_bus_name(track, profile, stems)].place(audio, track, gain, 0)
+            audio = _synthesise(track.voice, track.notes, seed, samples, sample_rate, recorded)
+            gain = _level(track, score, seed, sample_rate, recorded)
+            buses[_bus_name(track, profile, stems)].place(
+                audio, track, gain, 0, profile.drive_of(track.family)
+            )
     for first_track in range(0, len(midi), CHANNELS):
         group = midi[first_track : first_track + CHANNELS]
-        gains = [_level(track, 0, sample_rate) for track in group]
+        gains = [_level(track, score, 0, sample_rate, recorded) for track in group]
         with Fluid(sample_rate, len(group)) as fluid:
             for first, chunk in fluid.render(group, samples):
                 for track, audio, gain in zip(group, chunk, gains, strict=True):
-                    buses[_bus_name(track, profile, stems)].place(audio, track, gain, first)
+                    bus = buses[_bus_name(track, profile, stems)]
+                    bus.place(audio, track, gain, first, profile.drive_of(track.family))
     return buses
 
 
 def _synthesise(
-    voice: str, notes: Sequence[Note], seed: int, samples: int, sample_rate: int
+    voice: str,
+    notes: Sequence[Note],
+    seed: int,
+    samples: int,
+    sample_rate: int,
+    recorded: SampleFolder | None,
 ) -> np.ndarray:
+    if voice.startswith("samples:"):
+        assert recorded is not None, voice
+        return render_samples(voice, notes, recorded, samples, sample_rate)
     name = voice.removeprefix("synth:")
     if name in DRUM_VOICES:
         return render_drums(name, notes, seed, samples, sample_rate)
+    if name in FX_VOICES:
+        return render_fx(name, notes, seed, samples, sample_rate)
     return render_notes(name, notes, draw_patch(seed), samples, sample_rate)
 
 
@@ -196,19 +186,24 @@ def _track_seed(score: Score, track: Track) -> int:
     return (score.plan.seed * 1_000_003 + letters) % (1 << 31)
 
 
-def _level(track: Track, seed: int, sample_rate: int) -> float:
+def _level(
+    track: Track, score: Score, seed: int, sample_rate: int, recorded: SampleFolder | None
+) -> float:
     """The gain that puts a track's voice at its family's place, plus what the track asks."""
-    own = _voice_loudness(track.voice, track.family, seed, sample_rate)
+    own = _voice_loudness(track.voice, track.family, seed, sample_rate, recorded)
+    stands = balance_db(score.plan.style, track.family)
     return mixing.decibels(
-        _REFERENCE_LUFS - own + _FAMILY_DB.get(track.family, -5.0) + track.gain_db
+        _REFERENCE_LUFS - own + _FAMILY_DB.get(track.family, -5.0) + track.gain_db + stands
     )
 
 
 @lru_cache(maxsize=1024)
-def _voice_loudness(voice: str, family: str, seed: int, sample_rate: int) -> float:
+def _voice_loudness(
+    voice: str, family: str, seed: int, sample_rate: int, recorded: SampleFolder | None
+) -> float:
     """Loudness of a short test phrase, so that loud and quiet voices start equal."""
     samples = 2 * sample_rate // BLOCK_SAMPLES * BLOCK_SAMPLES
-    is_drums = "drums" in voice or "kick" in voice
+    is_drums = "drums" in voice or "kick" in voice or voice.startswith("samples:")
     if is_drums:
         beat = ((0, 36), (0, 42), (0.25, 42), (0.5, 38), (0.5, 42), (0.75, 42))
         notes = [Note(bar + at, 0.2, pitch, 100) for bar in (0.0, 1.0) for at, pitch in beat]
@@ -221,7 +216,7 @@ def _voice_loudness(voice: str, family: str, seed: int, sample_rate: int) -> flo
             pieces = [chunk[0].copy() for _, chunk in fluid.render([track], samples)]
         audio = np.concatenate(pieces, axis=1)
     else:
-        audio = _synthesise(voice, notes, seed, samples, sample_rate)
+        audio = _synthesise(voice, notes, seed, samples, sample_rate, recorded)
     return max(-60.0, mixing.loudness_lufs(audio, sample_rate))
 
 
@@ -229,7 +224,9 @@ def _add_space(buses: dict[str, _Bus], score: Score, profile: MixProfile, rate: 
     """Echoes in dotted eighths or quarters, then the piece's room, onto each bus."""
     rng = np.random.default_rng([score.plan.seed, 77])
     seconds = round(float(rng.uniform(*profile.room_seconds)), 1)
-    response = mixing.room(int(rng.integers(16)), seconds, rate) * np.float32(profile.room_level)
+    response = mixing.room(int(rng.integers(16)), seconds, rate, profile.space) * np.float32(
+        profile.room_level
+    )
     beats = float(rng.choice([0.75, 0.5, 1.0], p=[0.6, 0.2, 0.2]))
     delay_samples = int(beats * 60 / score.plan.tempo_bpm * rate)
     feedback = float(rng.uniform(0.4, 0.6))
@@ -255,6 +252,18 @@ def _duck(buses: dict[str, _Bus], score: Score, profile: MixProfile, sample_rate
         if name == "ducked" or name in _DUCKED:
             blocks = bus.dry.shape[1] // BLOCK_SAMPLES
             bus.duck(mixing.duck(kicks, profile.duck_db, blocks, sample_rate / BLOCK_SAMPLES))
+
+
+def _sweep(buses: dict[str, _Bus], score: Score, sample_rate: int) -> None:
+    """In a build the sustained families come out from behind a low-pass that opens."""
+    bar = score.plan.bar_seconds * sample_rate
+    for name, bus in buses.items():
+        if name != "ducked" and name not in _DUCKED:
+            continue
+        for section in score.plan.sections:
+            if section.name == "build":
+                part = bus.dry[:, int(section.start_bar * bar) : int(section.end_bar * bar)]
+                mastering.open_filter(part, sample_rate)
 
 
 def _finish(

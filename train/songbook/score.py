@@ -18,6 +18,13 @@ SYNTH_VOICES = (
     "lead",
     "chip",
     "bell",
+    "formant",
+    "fmkeys",
+    "fmbass",
+    "strings",
+    "riser",
+    "impact",
+    "downlifter",
 )
 
 
@@ -39,9 +46,9 @@ class Note:
 class Track:
     """The notes of one instrument.
 
-    `voice` is "gm:<program 0..127>", "gm:drums:<kit>" or "synth:<one of SYNTH_VOICES>". `family`
-    is one of `longform.music.FAMILIES`. `pan` runs from -1 (left) to 1; `reverb` and `delay` are
-    sends of 0..1.
+    `voice` is "gm:<program 0..127>", "gm:drums:<kit>", "synth:<one of SYNTH_VOICES>" or, where a
+    build has recordings, "samples:<kit>". `family` is one of `longform.music.FAMILIES`. `pan` runs
+    from -1 (left) to 1; `reverb` and `delay` are sends of 0..1.
     """
 
     name: str

@@ -1,7 +1,9 @@
 """The stage of a composition: where the beats fall, which chord holds, how loud it is."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -9,18 +11,18 @@ from longform.music.plan import FAMILIES, SECTIONS, Plan, Section, chord_starts
 from longform.music.style import Style
 from longform.music.styles import STYLES
 from longform.music.theory import Chord
+from longform.train.songbook.feel import (
+    EARLIEST_SECONDS,
+    FEELS,
+    Feel,
+    accent,
+    late_seconds,
+    phrase_shape,
+)
+from longform.train.songbook.patterns_metres import GROUPS, metre_groove, metre_rhythms
 from longform.train.songbook.score import Note, Track
 
 STEPS = 4  # of a beat: patterns are written in sixteenths
-# The beats of a 4/4 pattern that stand for the beats of another metre.
-_METRE_BEATS = {
-    2: (0, 1),
-    3: (0, 1, 3),
-    4: (0, 1, 2, 3),
-    5: (0, 1, 3, 2, 3),
-    6: (0, 1, 3, 2, 1, 3),
-    7: (0, 1, 2, 3, 0, 1, 3),
-}
 _MAX_JITTER_SECONDS = 0.010
 _RELEASE_SECONDS = 0.15
 _HAND_BLOCK = 1024
@@ -48,14 +50,17 @@ class Span:
 class Stage:
     """Collects notes on tracks. Times are bar and beat; swing and humanising happen here."""
 
-    def __init__(self, plan: Plan, humanise_seconds: float) -> None:
+    def __init__(self, plan: Plan, humanise_seconds: float, drops: bool = False) -> None:
         self.plan = plan
         self.style: Style = STYLES[plan.style]
+        self.feel = FEELS.get(plan.style, Feel())
         self.tracks: dict[str, Track] = {}
         self.spans = self._spans()
         self._humanise_seconds = humanise_seconds
         self._hand = self._hand_noise()
         self._ends = {name: self._active_ends(name) for name in FAMILIES}
+        self._shape = self._bar_shapes()
+        self.silent_bars = self._silent_bars() if drops else frozenset()
 
     def rng(self, purpose: str, *more: int) -> np.random.Generator:
         """A generator that depends on the plan's seed and the purpose alone."""
@@ -82,11 +87,11 @@ class Stage:
             for i, chord in enumerate(chords)
         ]
 
-    def seconds(self, bar: int, beat: float) -> float:
-        """The time of a beat, its off-beats swung."""
+    def seconds(self, bar: int, beat: float, swing: float = 1.0) -> float:
+        """The time of a beat, its off-beats swung by a share of the plan's swing."""
         unit = 8 / self.style.swing_unit
         whole, part = divmod(beat / unit, 1.0)
-        middle = 0.5 + self.plan.swing / 6.0
+        middle = 0.5 + swing * self.plan.swing / 6.0
         warped = part * middle / 0.5 if part < 0.5 else middle + (part - 0.5) * (1 - middle) / 0.5
         return (bar * self.plan.metre + (whole + warped) * unit) * self.plan.beat_seconds
 
@@ -99,15 +104,27 @@ class Stage:
         pitch: int,
         velocity: float,
         *,
-        late_seconds: float = 0.0,
+        later_seconds: float = 0.0,
     ) -> None:
-        """Write a note; it is cut where its family falls silent and never leaves the piece."""
+        """Write a note as its family feels it.
+
+        It is cut where its family falls silent and where everybody does, and stays in the piece.
+        """
         jitter, touch = next(self._hand)
-        start = max(self.seconds(bar, beat) + jitter + late_seconds, 0.0)
-        limit = self._ends[track.family][min(bar, self.plan.bars - 1)]
-        end = min(self.seconds(bar, beat + beats) + late_seconds, limit)
+        family = track.family
+        if bar in self.silent_bars and beat > self.plan.metre - 1.01:
+            return
+        swing = self.feel.swing.get(family, 1.0)
+        felt = max(jitter + late_seconds(self.feel, family, pitch), -EARLIEST_SECONDS)
+        start = max(self.seconds(bar, beat, swing) + felt + later_seconds, 0.0)
+        limit = self._ends[family][min(bar, self.plan.bars - 1)]
+        end = min(self.seconds(bar, beat + beats, swing) + later_seconds, limit)
+        end = min(end, self._silence_after(bar))
         if end - start < 0.02:
             return
+        shape = self._shape[min(bar, self.plan.bars - 1)]
+        weight = accent(self.plan.metre, beat % self.plan.metre)
+        touch *= shape * (0.5 + 0.5 * weight if family == "drums" else weight)
         note = Note(
             start_seconds=round(start, 4),
             seconds=round(end - start - 5e-5, 4),
@@ -125,19 +142,50 @@ class Stage:
             late = np.clip(late, -_MAX_JITTER_SECONDS, _MAX_JITTER_SECONDS).tolist()
             yield from zip(late, rng.normal(1.0, uneven, _HAND_BLOCK).tolist(), strict=True)
 
-    def fitted(self, pattern: str) -> str:
-        """A 4/4 pattern of sixteenths (16 or 32 steps) rearranged to the plan's metre."""
-        bars = []
-        for at in range(0, len(pattern), 16):
-            beats = [pattern[at + 4 * beat : at + 4 * beat + 4] for beat in range(4)]
-            bars.append("".join(beats[beat] for beat in _METRE_BEATS[self.plan.metre]))
-        return "".join(bars)
+    def rhythms(self, role: str, table: dict[str, tuple[str, ...]], kind: str) -> tuple[str, ...]:
+        """The rhythms of a kind: 4/4 ones (of which 2/4 takes the first half), or the metre's."""
+        if self.plan.metre in GROUPS:
+            return metre_rhythms(role, kind, self.plan.metre)
+        return tuple(pattern[: self.plan.metre * STEPS] for pattern in table[kind])
+
+    def groove(self, table: dict[str, dict[str, str]], name: str) -> dict[str, str]:
+        """The rows of a drum groove in the plan's metre."""
+        if self.plan.metre in GROUPS:
+            return metre_groove(name, self.plan.metre)
+        if self.plan.metre == 2:
+            return {row: pattern[:8] for row, pattern in table[name].items()}
+        return table[name]
 
     def bar_steps(self, pattern: str, bar: int) -> str:
-        """The steps of a fitted pattern for one bar."""
+        """The steps of a pattern of one or two bars for one bar."""
         length = self.plan.metre * STEPS
         at = bar * length % len(pattern)
         return pattern[at : at + length]
+
+    def _bar_shapes(self) -> list[float]:
+        """How loud each bar is within its section."""
+        sections = self.plan.sections
+        return [
+            phrase_shape(self.feel, section, bar, following)
+            for section, following in zip(sections, [*sections[1:], None], strict=True)
+            for bar in range(section.start_bar, section.end_bar)
+        ]
+
+    def _silent_bars(self) -> frozenset[int]:
+        """Bars whose last beat is silent: everybody stops before a chorus drops."""
+        rng = self.rng("drops")
+        if rng.random() > 0.7:
+            return frozenset()
+        found = []
+        for before, after in pairwise(self.plan.sections):
+            if after.name == "chorus" and before.name != "chorus" and before.bars >= 2:
+                found.append(before.end_bar - 1)
+        return frozenset(found)
+
+    def _silence_after(self, bar: int) -> float:
+        """When the next beat of silence begins, seen from a bar."""
+        coming = [silent for silent in self.silent_bars if silent >= bar]
+        return self.seconds(min(coming), self.plan.metre - 1) if coming else math.inf
 
     def _spans(self) -> list[Span]:
         low, high = self.style.energy

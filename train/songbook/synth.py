@@ -1,51 +1,24 @@
 """Synthesised pitched voices: oscillators from wavetables, envelopes, detuning, FM."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter
 
 from longform.train.songbook.score import Note
+from longform.train.songbook.synth_core import (
+    Patch,
+    Tone,
+    add_at,
+    both,
+    envelope,
+    phase_of,
+    unison,
+)
+from longform.train.songbook.synth_more import fmbass, fmkeys, formant, string_machine
 from longform.train.songbook.wavetable import ROWS, row_of, scan, sine, table
 
 _LENGTH_STEP_SECONDS = 0.02
 _BRIGHTNESS_STEPS = 3
-
-
-@dataclass(frozen=True)
-class Patch:
-    """The settings of one voice in one piece, drawn once from its seed; all of them 0..1."""
-
-    detune: float
-    cutoff: float
-    resonance: float
-    attack: float
-    release: float
-    colour: float
-
-
-PATCHES = 64
-
-
-def draw_patch(seed: int) -> Patch:
-    """The patch of `seed`: one of 64, so that what is measured for one serves many pieces."""
-    return Patch(*(float(value) for value in np.random.default_rng(seed % PATCHES).random(6)))
-
-
-@dataclass(frozen=True)
-class _Tone:
-    """What one note asks of a voice: its patch, pitch, key-down time and brightness (0..1)."""
-
-    patch: Patch
-    hz: float
-    samples: int
-    brightness: float
-    sample_rate: int
-
-    def time(self, release_seconds: float) -> np.ndarray:
-        count = self.samples + int(release_seconds * self.sample_rate)
-        return np.arange(count, dtype=np.float32) / self.sample_rate
 
 
 def render_notes(
@@ -70,60 +43,21 @@ def render_notes(
         if key not in rendered:
             hz = 440.0 * 2 ** ((note.pitch - 69) / 12)
             held = int(length * _LENGTH_STEP_SECONDS * sample_rate)
-            tone = _Tone(patch, hz, held, bright / (_BRIGHTNESS_STEPS - 1), sample_rate)
+            tone = Tone(patch, hz, held, bright / (_BRIGHTNESS_STEPS - 1), sample_rate)
             rendered[key] = make(tone)
         add_at(out, rendered[key], note.start_seconds * sample_rate, (note.velocity / 127) ** 1.3)
     return out
 
 
-def add_at(out: np.ndarray, sound: np.ndarray, start: float, gain: float) -> None:
-    """Add `gain * sound` into `out` at sample `start`, cut to fit; sound is (2, n) or (n,)."""
-    first = max(0, int(start))
-    count = min(sound.shape[-1], out.shape[-1] - first)
-    if count > 0:
-        out[:, first : first + count] += np.float32(gain) * sound[..., :count]
-
-
-def _envelope(
-    tone: _Tone, attack: float, decay: float, sustain: float, release: float
-) -> np.ndarray:
-    """Attack-decay-sustain-release over key-down time plus `release` seconds; ends at zero."""
-    time = tone.time(release)
-    held = tone.samples / tone.sample_rate
-    level = np.minimum(time / max(attack, 1e-3), 1.0)
-    level *= sustain + (1 - sustain) * np.exp(-np.maximum(time - attack, 0) / max(decay, 1e-3))
-    falling = np.clip((time - held) / max(release, 1e-3), 0, 1)
-    return level * (1 - falling) ** 2
-
-
-def _phase(tone: _Tone, time: np.ndarray, ratio: float = 1.0, start: float = 0.0) -> np.ndarray:
-    return time.astype(np.float64) * (tone.hz * ratio) + start
-
-
-def _unison(tone: _Tone, voices: int, cents: float, row: np.ndarray, shape: str) -> np.ndarray:
-    """(2, n): `voices` detuned oscillators spread from left to right, phases fixed by index."""
-    cycles = table(shape, tone.hz, 0.25 * tone.patch.resonance, 0.3, tone.sample_rate)
-    time = np.arange(len(row), dtype=np.float32) / tone.sample_rate
-    out = np.zeros((2, len(row)), np.float32)
-    for index in range(voices):
-        place = 2 * index / (voices - 1) - 1
-        ratio = 2 ** (cents * place * (1 + 0.13 * abs(place)) / 1200)
-        wave = scan(cycles, _phase(tone, time, ratio, (index * 0.618) % 1), row)
-        angle = (0.5 + 0.42 * (-1) ** index * place) * np.pi / 2
-        out[0] += wave * np.float32(np.cos(angle))
-        out[1] += wave * np.float32(np.sin(angle))
-    return out / np.float32(np.sqrt(voices))
-
-
-def _subbass(tone: _Tone) -> np.ndarray:
+def _subbass(tone: Tone) -> np.ndarray:
     """A sine with a little saturation, so that small speakers hear its octave."""
-    level = _envelope(tone, 0.004, 0.6, 0.75, 0.06)
-    wave = sine(_phase(tone, tone.time(0.06))) * level
+    level = envelope(tone, 0.004, 0.6, 0.75, 0.06)
+    wave = sine(phase_of(tone, tone.time(0.06))) * level
     drive = 1.2 + 2.5 * tone.patch.colour
-    return _both(np.tanh(drive * wave) / np.tanh(drive) * 0.8)
+    return both(np.tanh(drive * wave) / np.tanh(drive) * 0.8)
 
 
-def _acid(tone: _Tone) -> np.ndarray:
+def _acid(tone: Tone) -> np.ndarray:
     """Saw or square behind a resonant filter whose envelope opens with the accent."""
     patch = tone.patch
     time = tone.time(0.03)
@@ -134,64 +68,64 @@ def _acid(tone: _Tone) -> np.ndarray:
     row = row_of(base * 2 ** (depth * np.exp(-time / decay)))
     resonance = 0.55 + 0.3 * patch.resonance
     cycles = table(shape, tone.hz, round(resonance, 2), 0.5, tone.sample_rate)
-    wave = scan(cycles, _phase(tone, time), row) * _envelope(tone, 0.003, 0.25, 0.5, 0.03)
-    return _both(np.tanh(1.4 * wave) * 0.5)
+    wave = scan(cycles, phase_of(tone, time), row) * envelope(tone, 0.003, 0.25, 0.5, 0.03)
+    return both(np.tanh(1.4 * wave) * 0.5)
 
 
-def _reese(tone: _Tone) -> np.ndarray:
+def _reese(tone: Tone) -> np.ndarray:
     """Detuned saws beating against each other through a slowly moving filter, mono below."""
     time = tone.time(0.08)
     rate = 0.3 + 2.0 * tone.patch.colour
     sweep = np.sin(2 * np.pi * rate * time)
     row = row_of((260 + 500 * tone.patch.cutoff) * 2 ** (0.8 * sweep + tone.brightness))
-    wide = _unison(tone, 4, 14 + 16 * tone.patch.detune, row, "saw")
-    low = sine(_phase(tone, time))
+    wide = unison(tone, 4, 14 + 16 * tone.patch.detune, row, "saw")
+    low = sine(phase_of(tone, time))
     middle = wide.mean(axis=0)
     wide = np.tanh(0.75 * wide + 0.6 * middle) * 0.45 + 0.3 * low
-    return wide * _envelope(tone, 0.008, 0.8, 0.85, 0.08)
+    return wide * envelope(tone, 0.008, 0.8, 0.85, 0.08)
 
 
-def _supersaw(tone: _Tone) -> np.ndarray:
+def _supersaw(tone: Tone) -> np.ndarray:
     """Seven detuned saws (after the JP-8000's oscillator), bright with velocity."""
     patch = tone.patch
     release = 0.12 + 0.4 * patch.release
-    level = _envelope(tone, 0.004 + 0.03 * patch.attack, 1.2, 0.75, release)
+    level = envelope(tone, 0.004 + 0.03 * patch.attack, 1.2, 0.75, release)
     time = np.arange(len(level), dtype=np.float32) / tone.sample_rate
     cutoff = 1800 * 2 ** (1.8 * patch.cutoff + tone.brightness)
     row = row_of(cutoff * 2 ** (0.9 * np.exp(-time / 0.25)))
-    return _unison(tone, 7, 14 + 22 * patch.detune, row, "saw") * level * np.float32(0.55)
+    return unison(tone, 7, 14 + 22 * patch.detune, row, "saw") * level * np.float32(0.55)
 
 
-def _pluck(tone: _Tone) -> np.ndarray:
+def _pluck(tone: Tone) -> np.ndarray:
     """A filter that snaps shut: short, bright, wide."""
     patch = tone.patch
     release = 0.15 + 0.5 * patch.release
     decay = 0.12 + 0.35 * patch.attack
-    level = _envelope(tone, 0.002, decay * 1.6, 0.12, release)
+    level = envelope(tone, 0.002, decay * 1.6, 0.12, release)
     time = np.arange(len(level), dtype=np.float32) / tone.sample_rate
     bright = 3.0 + 1.4 * tone.brightness + patch.cutoff
     row = row_of(350 * 2 ** (bright * np.exp(-time / decay)))
     shape = "saw" if patch.colour < 0.5 else "pulse"
-    return _unison(tone, 3, 6 + 8 * patch.detune, row, shape) * level * np.float32(0.8)
+    return unison(tone, 3, 6 + 8 * patch.detune, row, shape) * level * np.float32(0.8)
 
 
-def _pad(tone: _Tone) -> np.ndarray:
+def _pad(tone: Tone) -> np.ndarray:
     """Slow attack and release, a filter that breathes."""
     patch = tone.patch
     attack = min(0.25 + 0.9 * patch.attack, 0.6 * tone.samples / tone.sample_rate + 0.05)
-    level = _envelope(tone, attack, 3.0, 0.8, 0.6 + 0.9 * patch.release)
+    level = envelope(tone, attack, 3.0, 0.8, 0.6 + 0.9 * patch.release)
     time = np.arange(len(level), dtype=np.float32) / tone.sample_rate
     breath = 0.5 * np.sin(2 * np.pi * (0.08 + 0.3 * patch.colour) * time)
     row = row_of(500 * 2 ** (1.6 * patch.cutoff + 0.8 * tone.brightness + breath))
     shape = "saw" if patch.colour < 0.65 else "pulse"
-    return _unison(tone, 5, 8 + 12 * patch.detune, row, shape) * level * np.float32(0.7)
+    return unison(tone, 5, 8 + 12 * patch.detune, row, shape) * level * np.float32(0.7)
 
 
-def _lead(tone: _Tone) -> np.ndarray:
+def _lead(tone: Tone) -> np.ndarray:
     """One saw or pulse with delayed vibrato and a touch of glide into the note."""
     patch = tone.patch
     release = 0.08 + 0.2 * patch.release
-    level = _envelope(tone, 0.006 + 0.02 * patch.attack, 0.5, 0.7, release)
+    level = envelope(tone, 0.006 + 0.02 * patch.attack, 0.5, 0.7, release)
     time = np.arange(len(level), dtype=np.float32) / tone.sample_rate
     onset = np.clip((time - 0.18) / 0.3, 0, 1)
     cents = 22 * onset * np.sin(2 * np.pi * (4.8 + patch.colour) * time) - 60 * np.exp(-time / 0.02)
@@ -204,19 +138,19 @@ def _lead(tone: _Tone) -> np.ndarray:
     return np.stack([0.75 * left + 0.25 * right, 0.25 * left + 0.75 * right]) * level * 0.6
 
 
-def _chip(tone: _Tone) -> np.ndarray:
+def _chip(tone: Tone) -> np.ndarray:
     """Pulse waves of the classic duty cycles, triangle for low notes; a bare envelope."""
     width = (0.125, 0.25, 0.5)[min(2, int(tone.patch.colour * 3))]
     shape = "triangle" if tone.hz < 130 else "pulse"
-    level = _envelope(tone, 0.001, 0.3, 0.55, 0.012)
+    level = envelope(tone, 0.001, 0.3, 0.55, 0.012)
     time = np.arange(len(level), dtype=np.float32) / tone.sample_rate
     vibrato = 8 * np.clip((time - 0.2) / 0.1, 0, 1) * np.sin(2 * np.pi * 6 * time)
     phase = np.cumsum(tone.hz / tone.sample_rate * 2 ** (vibrato.astype(np.float64) / 1200))
     cycles = table(shape, tone.hz, 0.05, width, tone.sample_rate)
-    return _both(scan(cycles, phase, ROWS - 1.5) * level * (0.9 if shape == "triangle" else 0.45))
+    return both(scan(cycles, phase, ROWS - 1.5) * level * (0.9 if shape == "triangle" else 0.45))
 
 
-def _bell(tone: _Tone) -> np.ndarray:
+def _bell(tone: Tone) -> np.ndarray:
     """Two-operator FM with an inharmonic ratio and a long decay (Chowning 1973)."""
     patch = tone.patch
     ring = 1.2 + 2.0 * patch.release
@@ -225,7 +159,7 @@ def _bell(tone: _Tone) -> np.ndarray:
     ratio = (1.4, 2.76, 3.5, 4.0)[min(3, int(patch.colour * 4))]
     ratio = min(ratio, 0.2 * tone.sample_rate / tone.hz)
     index = (1.0 + 1.6 * tone.brightness) * np.exp(-time / (0.15 + 0.3 * patch.attack))
-    phase, depth = _phase(tone, time), index / np.float32(2 * np.pi)
+    phase, depth = phase_of(tone, time), index / np.float32(2 * np.pi)
     left = sine(phase + depth * sine(ratio * phase))
     right = sine(phase + depth * sine(ratio * 1.0007 * phase + 0.06))
     fade = np.exp(-time * (3.2 / ring)) * np.clip((time[-1] - time) / 0.05, 0, 1)
@@ -233,19 +167,7 @@ def _bell(tone: _Tone) -> np.ndarray:
     return (np.stack([left, right]) * fade * 0.5).astype(np.float32)
 
 
-def _both(wave: np.ndarray) -> np.ndarray:
-    """(2, n) from a mono wave."""
-    return np.broadcast_to(wave.astype(np.float32), (2, len(wave)))
-
-
-def dc_blocked(audio: np.ndarray, sample_rate: int) -> np.ndarray:
-    """High-pass at 20 Hz, one pole."""
-    pole = np.float32(np.exp(-2 * np.pi * 20 / sample_rate))
-    one = np.array([1, -1], np.float32)
-    return np.asarray(lfilter(one, np.array([1, -pole], np.float32), audio), np.float32)
-
-
-_Voice = Callable[[_Tone], np.ndarray]
+_Voice = Callable[[Tone], np.ndarray]
 VOICES: dict[str, tuple[_Voice, bool]] = {  # name -> (maker, one note at a time)
     "subbass": (_subbass, True),
     "acid": (_acid, True),
@@ -256,4 +178,8 @@ VOICES: dict[str, tuple[_Voice, bool]] = {  # name -> (maker, one note at a time
     "lead": (_lead, False),
     "chip": (_chip, False),
     "bell": (_bell, False),
+    "formant": (formant, False),
+    "fmkeys": (fmkeys, False),
+    "fmbass": (fmbass, True),
+    "strings": (string_machine, False),
 }

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.signal import butter, sosfilt
 
 from longform.train.songbook.score import Note
-from longform.train.songbook.synth import add_at
+from longform.train.songbook.synth_core import add_at
 
 KITS = 16
 DRUM_VOICES = ("kick808", "kick909", "drums808", "drums909")

@@ -40,6 +40,13 @@ def table(shape: str, hz: float, resonance: float, width: float, sample_rate: in
     response = 1 / (1 - ratio**2 + 1j * ratio / quality)
     spectrum = np.zeros((ROWS, _TABLE // 2 + 1), np.complex128)
     spectrum[:, 1 : count + 1] = _harmonics(shape, count, width) * response
+    return spectrum_table(spectrum[:, 1:])
+
+
+def spectrum_table(amplitudes: np.ndarray) -> np.ndarray:
+    """(rows, cycle + 1) float32: one cycle per row of complex harmonic amplitudes (rows, n)."""
+    spectrum = np.zeros((len(amplitudes), _TABLE // 2 + 1), np.complex128)
+    spectrum[:, 1 : amplitudes.shape[1] + 1] = amplitudes
     cycle = np.fft.irfft(spectrum, axis=1) * (_TABLE / 2)
     return np.concatenate([cycle, cycle[:, :1]], axis=1).astype(np.float32)
 
