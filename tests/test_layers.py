@@ -12,9 +12,8 @@ BASE = {
 }  # fmt: skip
 PARTS = {"autoencoder", "dit", "clap", "listen", "music", "mel", "planner", "text"}
 MIDDLE = {
-    "batch", "batch_list", "bundle", "deliver", "engine", "hub", "jobs", "manifest", "pipeline", "planning",
-    "provenance",
-    "replay", "request", "result", "told",
+    "batch", "batch_list", "bundle", "deliver", "engine", "hub", "jobs", "manifest", "pipeline",
+    "planning", "provenance", "replay", "request", "result", "told",
 }  # fmt: skip
 # Which layers a module may import from; `music` and files are plain numbers, free of torch.
 ALLOWED = {
