@@ -1,7 +1,7 @@
 """Draw and write what `mini` makes, not picked: python tests/bench/readme_examples.py
 
 Seeds 0 to 7 with eight prompts evenly spread over those of `longform eval generation`, a minute
-each, by the installed `mini` with its defaults, become `notebooks/examples.png`, a spectrogram each,
+each, by the installed `mini` with its defaults, become `notebooks/examples.png`, one for all,
 and `notebooks/examples.ogg`, eight seconds of each from its second 24 on, in the same order. The
 titles are the prompts. Run it again when the weights of `mini` have changed; it takes minutes.
 """
