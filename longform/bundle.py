@@ -285,7 +285,8 @@ def _prove(bundle: Bundle) -> None:
     bundle.planner()
     student = bundle.student()
     if student is not None:
-        student.dit(), student.conditioner()
+        student.dit()
+        student.conditioner()
 
 
 def _half(tensor: Tensor) -> Tensor:
