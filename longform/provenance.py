@@ -76,7 +76,7 @@ def tags_of(recipe: Recipe, facts: Mapping[str, Any]) -> dict[str, str]:
         "comment": GENERATOR,
         _TAG: _json(asdict(recipe)),
     }
-    if "tempo_bpm" in facts:
+    if facts.get("tempo_bpm") is not None:
         tags["bpm"] = str(round(facts["tempo_bpm"]))
     return tags
 

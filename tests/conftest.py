@@ -15,3 +15,12 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tiny import tiny_bundle
 
     return tiny_bundle(tmp_path_factory.mktemp("models") / "tiny").folder
+
+
+@pytest.fixture(scope="session")
+def listener_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Like `model_folder`, of a model that answers a recording and follows a tune."""
+    from tiny import HEARS, LISTENER, tiny_bundle
+
+    folder = tmp_path_factory.mktemp("models") / "listener"
+    return tiny_bundle(folder, dit=LISTENER, conditioner=HEARS).folder

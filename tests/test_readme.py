@@ -45,13 +45,14 @@ def parse(command: Any, name: str, arguments: list[str]) -> None:
 
 
 @pytest.fixture
-def mini(model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def mini(listener_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A stand-in of random weights under the name `mini`; the current folder is an empty one."""
     folder = tmp_path / "models" / "mini"
-    shutil.copytree(model_folder, folder)
+    shutil.copytree(listener_folder, folder)
     about = json.loads((folder / "longform.json").read_text())
     (folder / "longform.json").write_text(json.dumps(about | {"name": "mini"}))
     (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "notebooks").symlink_to(ROOT / "notebooks")
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setattr(bundle, "MODELS", tmp_path / "models")
     return tmp_path / "work"

@@ -25,15 +25,15 @@ from tests.bench.readme_pictures import (
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 JOBS = jobs_of(README)
-VERBS = {"transfer", "sfx", "inpaint", "extend", "vary", "loop", "replay"}
-OPTIONS = {"--plan", "--best-of", "--like"}
+VERBS = {"transfer", "accompany", "sfx", "inpaint", "extend", "vary", "loop", "replay"}
+OPTIONS = {"--plan", "--best-of", "--like", "--melody"}
 
 
 @pytest.fixture
-def mini(model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def mini(listener_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stand-in of random weights under the name `mini`."""
     folder = tmp_path / "models" / "mini"
-    shutil.copytree(model_folder, folder)
+    shutil.copytree(listener_folder, folder)
     about = json.loads((folder / "longform.json").read_text())
     (folder / "longform.json").write_text(json.dumps(about | {"name": "mini"}))
     monkeypatch.setattr(bundle, "MODELS", tmp_path / "models")

@@ -15,9 +15,9 @@ from longform import Pipeline, UserError, Waveform
 from longform import deliver as deliver_module
 from longform.audio import read, write
 from longform.cli import run
-from longform.deliver import Delivered, deliver, machine_of
+from longform.deliver import Delivered, deliver, machine_of, recipe_of
 from longform.finish import Finishing
-from longform.provenance import Recipe, read_recipe, sidecar_of
+from longform.provenance import Recipe, read_recipe, sidecar_of, tags_of
 from longform.replay import compare, find_inputs, make_again
 from longform.request import Request
 from longform.result import Result
@@ -221,3 +221,9 @@ def test_the_command_replays_and_verifies(
     assert run(["replay", "a.ogg", "--verify", "--json", *model]) == 1
     out, err = capfd.readouterr()
     assert not json.loads(out)["same_file"] and "not the same" in err
+
+
+def test_a_tempo_that_is_not_clear_is_no_tag(pipe: Pipeline) -> None:
+    recipe = recipe_of(pipe, job="accompany", parameters={"prompt": "bass", "seed": 1})
+    assert "bpm" not in tags_of(recipe, {"tempo_bpm": None})
+    assert tags_of(recipe, {"tempo_bpm": 119.6})["bpm"] == "120"

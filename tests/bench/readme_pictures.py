@@ -2,8 +2,9 @@
 
 Runs the README's own commands with the installed `mini`, in a temporary folder, and draws one
 spectrogram for each block that is followed by a picture `notebooks/jobs/NAME.png`: every file that
-the block's commands wrote, on one scale of time (effects side by side), with the marks that its
-side-car knows: sections, what is new after an edit, and the seam of a loop, which is shown twice.
+the block's commands wrote, and every recording of the tree that they heard, on one scale of time
+(effects side by side), with the marks that its side-car knows: sections, what is new after an edit,
+and the seam of a loop, which is shown twice.
 All pictures are replaced together once all commands have run; `--only NAME` draws some of them.
 Run it again when the weights of `mini` or a command in the README have changed; it takes minutes.
 """
@@ -85,8 +86,16 @@ def written_by(command: tuple[str, ...]) -> tuple[Path, ...]:
     return tuple(path for path in named if path.suffix in AUDIO and sidecar_of(path).is_file())
 
 
+def heard_by(command: tuple[str, ...]) -> tuple[Path, ...]:
+    """The recordings among a command's arguments that no command made."""
+    paths = [Path(word) for word in command if word.endswith(AUDIO)]
+    return tuple(path for path in paths if path.is_file() and not sidecar_of(path).is_file())
+
+
 def panel_of(path: Path) -> Panel:
-    """A file with what its side-car says about the time in it."""
+    """A file with what its side-car, if it has one, says about the time in it."""
+    if not sidecar_of(path).is_file():
+        return Panel(path.name, read(path).to_channels(1))
     record = json.loads(sidecar_of(path).read_text(encoding="utf-8"))
     recipe, facts = record["recipe"], record["facts"]
     audio = read(path).to_channels(1)
@@ -194,8 +203,13 @@ def make_pictures(jobs: Sequence[Job], folder: Path) -> list[Path]:
     written_by.cache_clear()
     with tempfile.TemporaryDirectory() as place, tempfile.TemporaryDirectory(dir=folder) as drawn:
         with contextlib.chdir(place):
+            os.symlink(ROOT / "notebooks", "notebooks")
             for job in jobs:
-                files = [path for command in job.commands for path in written_by(command)]
+                files = [
+                    path
+                    for command in job.commands
+                    for path in (*heard_by(command), *written_by(command))
+                ]
                 draw([panel_of(path) for path in files], Path(drawn, f"{job.name}.png"))
         made = [folder / f"{job.name}.png" for job in jobs]
         for path in made:
