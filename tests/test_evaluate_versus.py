@@ -98,17 +98,17 @@ def test_two_settings_of_one_model_side_by_side(
     model = str(tiny_bundle(tmp_path / "tiny").folder)
     words = ["eval", "--model", model, "--scorer", model, "--seconds", "6", "--count", "2"]
     words += ["--jobs", "1", "--out"]
-    assert run([*words, str(tmp_path / "a"), "--steps", "3"]) == 0
-    assert run([*words, str(tmp_path / "b"), "--steps", "2", "--no-planner"]) == 0
+    assert run([*words, str(tmp_path / "a")]) == 0
+    assert run([*words, str(tmp_path / "b"), "--steps", "1", "--no-planner"]) == 0
     capsys.readouterr()
     out = tmp_path / "compared.json"
     pair = [str(tmp_path / name) for name in ("a", "b")]
     assert run(["eval", "compare", *pair, "-o", str(out)]) == 0
     printed = capsys.readouterr().out
-    assert "no planner True, steps 2" in printed and "-33.3 %" in printed
+    assert "no planner True, steps 1" in printed and "-50.0 %" in printed
     result = json.loads(out.read_text())
     steps = next(one for one in result["figures"] if one["figure"] == "model.steps")
-    assert (steps["first"], steps["second"], steps["within"]) == (3, 2, True)
+    assert (steps["first"], steps["second"], steps["within"]) == (2, 1, True)
     assert result["clips"] == 2 and isinstance(result["within"], bool)
     with pytest.raises(UserError, match="exists already"):
         compare_command(*pair, out=out)

@@ -120,7 +120,7 @@ autoencoder.ring | ringing | dB | Power at the multiples of the latent rate over
 autoencoder.buzz | buzzing | dB | Power at the multiples of 86.1 Hz (a frame of 512 samples at 44.1 kHz) over that at the other multiples of the latent rate; as above. Alarm above {buzz} dB. | {own}
 autoencoder.pulse | pulsing | dB | As ringing, in the modulation spectrum of each band's envelope, up to 8 times the latent rate. Alarm above {pulse} dB. | {own}
 autoencoder.alarms | metallic, buzzing or pulsing | share | Pieces in which ringing, buzzing or pulsing exceeds its level in any band after the round trip. Real pieces: in the recording. | {own}
-model.steps | denoising steps, most | | Largest number of denoising steps that the files say they were made with (else the model's usual number). | {own}
+model.steps | denoising steps, most | | Largest number of denoising steps that the files say they were made with. | {own}
 model.size | size of the model | MB | All files of the bundle that --model names, in millions of bytes; a wheel that carries it is a little larger. | {own}
 """  # noqa: E501
 

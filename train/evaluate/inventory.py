@@ -24,7 +24,7 @@ class Asked:
 
     `start_seconds` and `excerpt_seconds` choose a part of the file, None its whole.
     `asked_seconds` is the length ordered, `end_seconds` where the planned music stops.
-    `seed`, `steps` and `model_sha256` are what a generated file says of its making.
+    `seed` and `steps` are what a generated file says of its making.
     """
 
     path: Path
@@ -41,7 +41,6 @@ class Asked:
     excerpt_seconds: float | None = None
     seed: int | None = None
     steps: int | None = None
-    model_sha256: str | None = None
 
 
 def find_clips(folder: str | Path) -> list[Asked]:
@@ -104,8 +103,7 @@ def _asked(item: Item, earlier: dict[str, Any]) -> Asked:
         end_seconds=facts.get("end_seconds"),
         chords=ChordPlan.of_facts(facts),
         seed=_whole(tags.get("seed")),
-        steps=_whole(_json(tags.get("settings")).get("steps")),
-        model_sha256=tags.get("model_sha256"),
+        steps=_whole(_json(tags.get("facts")).get("steps")),
     )
 
 

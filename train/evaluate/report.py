@@ -236,9 +236,6 @@ def _model(done: Evaluation, inputs: Inputs) -> None:
         bundle = Bundle.load(inputs.model)
         files = [path for path in bundle.folder.rglob("*") if path.is_file()]
         done.figures.put("model.size", sum(path.stat().st_size for path in files) / 1e6)
-        own = bundle.content_hash()
-        if any(one.asked.steps is None and one.asked.model_sha256 == own for one in done.made):
-            steps.append(bundle.manifest.defaults.steps)
     done.figures.put("model.steps", max(steps, default=None))
 
 
