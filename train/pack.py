@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from longform.bundle import Bundle, write_bundle
+from longform.bundle import MANIFEST, Bundle, write_bundle
 from longform.config import from_mapping, load_yaml, to_mapping
 from longform.dit.config import DiTConfig
 from longform.errors import UserError
@@ -109,6 +109,8 @@ def read_part(source: str | Path, name: str, say: checkpoints.Say = print) -> Tr
         UserError: there is no whole checkpoint and no such bundle, or it does not hold the part.
     """
     if not checkpoints.is_run(source):
+        if Path(source).is_dir() and not (Path(source) / MANIFEST).is_file():
+            raise UserError(f"folder {str(source)!r} holds no checkpoint of a run, and no model")
         return _bundled(Bundle.load(source), name)
     checkpoint = checkpoints.resolve(source, say)
     facts = checkpoints.read_facts(checkpoint)
