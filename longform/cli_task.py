@@ -44,7 +44,7 @@ def request_of(prompt: str, sampling: Sampling, **settings: Any) -> "Request":
 
     seed = drawn_seed() if sampling.seed is None else sampling.seed
     settings |= {"steps": sampling.steps, "guidance": sampling.guidance}
-    settings |= {"teacher": sampling.teacher}
+    settings |= {"teacher": sampling.teacher or None}
     return Request(prompt=prompt, seed=seed, **settings)
 
 

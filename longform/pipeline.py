@@ -79,10 +79,13 @@ class Pipeline(Engine):
         """Who makes a new piece of `request`: the student, unless only the teacher can.
 
         The teacher follows guidance, negative prompts and adapters, takes more steps than the
-        student, and is there where it is asked for.
+        student, and is there where it is asked for. It is also nearer to a person's own plan, to a
+        melody, and to silence at the seam of a loop.
         """
         student = self.student
         if student is None or request.teacher or self.adapters:
+            return self
+        if request.plan is not None and request.teacher is None:
             return self
         if request.negative is not None or request.guidance is not None:
             return self
@@ -146,8 +149,8 @@ class Pipeline(Engine):
                 that cannot follow any, or none in its recording.
         """
         suited = self.suited(request)
-        if suited is not self:
-            return suited.run(request, item, on_progress, noise, like, melody)
+        if suited is not self and melody is None:
+            return suited.run(request, item, on_progress, noise, like)
         timings: dict[str, float] = {}
         tune = None
         if melody is not None:
@@ -261,7 +264,8 @@ class Pipeline(Engine):
         Raises:
             UserError: a length out of range.
         """
-        return sfx(self.suited(request), request, item, looped=looped, on_progress=on_progress)
+        engine = self if looped else self.suited(request)
+        return sfx(engine, request, item, looped=looped, on_progress=on_progress)
 
     @torch.inference_mode()
     def inpaint(
@@ -351,4 +355,4 @@ class Pipeline(Engine):
         Raises:
             UserError: too many bars, or an effect without a tempo.
         """
-        return loop(self.suited(request), request, bars, item, on_progress)
+        return loop(self, request, bars, item, on_progress)

@@ -138,11 +138,14 @@ def make_again(
 
 
 def planned(recipe: Recipe) -> dict[str, Any]:
-    """The parameters of a recipe; a plan that the planner wrote is among them as if asked for."""
+    """The parameters of a recipe; a plan that the planner wrote is among them as if asked for.
+
+    But such a plan does not call for the teacher, as a person's own does.
+    """
     if recipe.plan is None:
         return recipe.parameters
     seconds = recipe.parameters.get("seconds") or read_outline(recipe.plan).total_seconds
-    return recipe.parameters | {"plan": recipe.plan, "seconds": seconds}
+    return {"teacher": False} | recipe.parameters | {"plan": recipe.plan, "seconds": seconds}
 
 
 def deliver_again(

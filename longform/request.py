@@ -21,9 +21,9 @@ class Request:
     that is drawn from the style's habits even where the model can write one. `plan` is the
     text of a plan over time, inline or YAML (see `longform.music.outline`); without `seconds` it
     decides the length. `teacher` asks for the denoiser that a few-step student was distilled from,
-    which also `guidance`, `negative` and more steps than the student's call for. `like_amount` is
-    how much a recording counts that the piece shall be like, 0 to 1; with one the prompt may be
-    empty.
+    which also `guidance`, `negative` and more steps than the student's call for, and a `plan`
+    unless it is False. `like_amount` is how much a recording counts that the piece shall be like,
+    0 to 1; with one the prompt may be empty.
 
     Raises:
         UserError: a value that no model could follow.
@@ -40,7 +40,7 @@ class Request:
     metre: int | None = None
     free: bool = False
     no_planner: bool = False
-    teacher: bool = False
+    teacher: bool | None = None
     plan: str | None = None
     like_amount: float | None = None
 

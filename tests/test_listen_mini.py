@@ -75,8 +75,9 @@ def test_a_piece_follows_its_tune_and_not_another(pipe: Pipeline, corpus: Path) 
         request = Request(prompt="folk with a flute melody", seconds=SECONDS, seed=number)
         made = describe(pipe.run(request, melody=tune).waveform)
         own.append(match(notes[number], made))
-        other.append(match(notes[(number + 1) % len(tunes)], made))
+        strange = [match(one, made) for at, one in enumerate(notes) if at != number]
+        other.append(np.mean(strange))
     share = (np.array(own) > np.array(other)).mean()
-    print(f"{len(tunes)} tunes: match {np.mean(own):.3f}, with another's tune {np.mean(other):.3f}")
-    print(f"above the other's in {share:.0%}")
+    print(f"{len(tunes)} tunes: match {np.mean(own):.3f}, with the others {np.mean(other):.3f}")
+    print(f"above the mean of the others in {share:.0%}")
     assert share >= BETTER_SHARE

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from longform.config import load_yaml
+from longform.deliver import recipe_of
 from longform.dit.distill import crossed, ddim, stretches, velocity_towards
 from longform.dit.flow import noised, velocity
 from longform.dit.guidance import Denoise
 from longform.dit.sampling import solve
 from longform.errors import UserError
 from longform.pipeline import Pipeline, Request
+from longform.replay import planned
 from longform.train.config import OptimConfig, RunConfig
 from longform.train.dit_config import DiTTraining, Dropout, Window
 from longform.train.loop import fit
@@ -203,11 +205,25 @@ def test_the_student_makes_what_is_new_unless_only_the_teacher_can(taught: Path)
     assert made(teacher=True) == ("teacher", 30, 3.0)
     assert made(guidance=2.0) == ("teacher", 30, 2.0)
     assert made(negative="drums", steps=2) == ("teacher", 2, 3.0)
-    assert pipe.sfx(Request(prompt="laser", seconds=0.5)).facts["denoiser"] == "student"
-    assert pipe.loop(Request(prompt="house", bpm=120), bars=1).facts["denoiser"] == "student"
+    assert (
+        made(plan="intro 1s")[0] == "teacher"
+        and made(plan="intro 1s", teacher=False)[0] == "student"
+    )
+    effect = Request(prompt="laser", seconds=0.5)
+    assert pipe.sfx(effect).facts["denoiser"] == "student"
+    assert "denoiser" not in pipe.sfx(effect, looped=True).facts
+    assert "denoiser" not in pipe.loop(Request(prompt="house", bpm=120, steps=2), bars=1).facts
     audio = pipe.run(Request(prompt="house", seconds=1)).waveform
     assert "denoiser" not in pipe.transfer(audio, Request(prompt="techno", steps=2)).facts
     assert pipe.student.autoencoder is pipe.autoencoder
+
+
+def test_a_plan_that_was_written_is_played_again_by_whom_it_was_written_for(taught: Path) -> None:
+    recipe = recipe_of(Pipeline.from_pretrained(taught), job="generate", parameters={"seconds": 1})
+    asked = planned(replace(recipe, plan="intro 1s"))
+    assert asked["plan"] == "intro 1s" and asked["teacher"] is False
+    assert planned(replace(recipe, plan="x", parameters={"seconds": 1, "teacher": True}))["teacher"]
+    assert planned(recipe) == {"seconds": 1}
 
 
 def test_a_bundle_with_a_student_is_packed_again_with_it(taught: Path, tmp_path: Path) -> None:
