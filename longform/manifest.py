@@ -28,7 +28,8 @@ class Defaults:
     A model with `window_seconds` was trained on windows of that one length: it always denoises one,
     and what is asked for is cut out of it. Others denoise what is asked for and `headroom_seconds`
     more. `projection` is that of `longform.dit.guidance.Guidance`, `effect_steps` are those of a
-    sound effect.
+    sound effect, `led_guidance` is the guidance where a recording leads beside the words: it is
+    restyled, or its tune followed (`guidance` where it is not given).
     """
 
     steps: int = 30
@@ -41,6 +42,7 @@ class Defaults:
     headroom_seconds: float = 0.0
     projection: float = 0.0
     effect_steps: int = 20
+    led_guidance: float | None = None
 
     @classmethod
     def of(cls, objective: str) -> "Defaults":

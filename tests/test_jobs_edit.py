@@ -1,5 +1,6 @@
 """Jobs that start from a recording, on a model of random weights: what is kept, and what is new."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -89,6 +90,20 @@ def test_what_is_kept_reaches_the_denoiser_as_heard(pipe: Pipeline) -> None:
     away = np.angle(np.exp(1j * (asked - 2 * np.pi * times * 1.5)))
     assert np.allclose(away[times < 8], 0, atol=1e-3), "an asked tempo is not the recording's"
     assert not seen[2][:, :57].any(), "an effect is led by nothing"
+
+
+def test_a_recording_that_leads_has_guidance_of_its_own(
+    pipe: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audio = recording(1.0)
+    monkeypatch.setattr(pipe, "defaults", replace(pipe.defaults, led_guidance=4.5, guidance=2.0))
+
+    def guidance(**asked: float) -> float:
+        return pipe.transfer(audio, request(steps=1, **asked), strength=0.5).facts["guidance"]
+
+    assert guidance() == 4.5 and guidance(guidance=3.0) == 3.0
+    monkeypatch.setattr(pipe, "defaults", replace(pipe.defaults, led_guidance=None))
+    assert guidance() == 2.0
 
 
 def test_mistakes_about_transfer(pipe: Pipeline) -> None:

@@ -21,8 +21,6 @@ from longform.request import MAX_SECONDS, Request
 from longform.result import Result
 from longform.waveform import Waveform
 
-GUIDANCE = 5.0
-"""How strictly a tune is followed where nothing else was asked: it is faint beside all else."""
 _HARMONY = frozenset({"chord", "bass"})
 """What a plan knows of the harmony is not told: the model finds one that carries the tune."""
 _LEAD = FEATURES["families"].start + FAMILIES.index("lead")
@@ -93,7 +91,7 @@ def hear_tune(engine: Engine, request: Request, recording: Waveform) -> Tune:
     curves = describe(recording)
     asked, leads = as_heard(request, curves)
     if asked.guidance is None:
-        asked = replace(asked, guidance=GUIDANCE)
+        asked = replace(asked, guidance=engine.defaults.led_guidance)
     if asked.seconds is None:
         asked = replace(asked, seconds=min(recording.seconds, MAX_SECONDS))
     return Tune(request=asked, notes=notes, curves=curves, has_beat="beat" in leads)

@@ -50,6 +50,8 @@ def transfer(
     checked_length(audio, "the recording")
     timings: dict[str, float] = {}
     settings = engine.settle(request, audio.seconds)
+    if request.guidance is None and engine.defaults.led_guidance is not None:
+        settings = replace(settings, guidance=engine.defaults.led_guidance)
     before = describe(audio)
     latents = timed("encode", timings, lambda: engine.encode(audio, on_progress, fill=True))
     level = level_of(engine, intention.strength)
