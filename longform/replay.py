@@ -142,10 +142,12 @@ def planned(recipe: Recipe) -> dict[str, Any]:
 
     But such a plan does not call for the teacher, as a person's own does.
     """
+    asked = recipe.parameters
     if recipe.plan is None:
-        return recipe.parameters
-    seconds = recipe.parameters.get("seconds") or read_outline(recipe.plan).total_seconds
-    return {"teacher": False} | recipe.parameters | {"plan": recipe.plan, "seconds": seconds}
+        return asked
+    seconds = asked.get("seconds") or read_outline(recipe.plan).total_seconds
+    whose = {} if asked.get("plan") else {"teacher": False}
+    return whose | asked | {"plan": recipe.plan, "seconds": seconds}
 
 
 def deliver_again(

@@ -67,7 +67,8 @@ def test_each_command_writes_a_file_with_its_measurements(call: Call, model_fold
 
 
 def test_a_plan_goes_round_and_decides_the_length(call: Call, model_folder: Path) -> None:
-    code, out, err = call("plan", "house", "--seconds", "6", "--seed", "3", "--bpm", "120")
+    asked = ("plan", "house", "--seconds", "6", "--seed", "3", "--bpm", "120")
+    code, out, err = call(*asked, "--model", model_folder)
     assert code == 0 and "seed 3" in err
     Path("plan.yaml").write_text(out)
     quick = ("--model", model_folder, "--steps", "1", "--seed", "3", "--bits", "32")

@@ -224,6 +224,8 @@ def test_a_plan_that_was_written_is_played_again_by_whom_it_was_written_for(taug
     assert asked["plan"] == "intro 1s" and asked["teacher"] is False
     assert planned(replace(recipe, plan="x", parameters={"seconds": 1, "teacher": True}))["teacher"]
     assert planned(recipe) == {"seconds": 1}
+    own = replace(recipe, plan="x", parameters={"seconds": 1, "plan": "intro 1s"})
+    assert "teacher" not in planned(own)
 
 
 def test_a_bundle_with_a_student_is_packed_again_with_it(taught: Path, tmp_path: Path) -> None:

@@ -3,10 +3,13 @@
 Seeds 0 to 7 with eight prompts evenly spread over those of `longform eval generation`, a minute
 each, by the installed `mini` with its defaults, become `notebooks/examples.png`, one for all,
 and `notebooks/examples.ogg`, eight seconds of each from its second 24 on, in the same order. The
-titles are the prompts. Run it again when the weights of `mini` have changed; it takes minutes.
+titles are the prompts. `notebooks/example.png` is the full track of the README's own command, with
+its sections. Run it again when the weights of `mini` have changed; it takes minutes.
 """
 
 import argparse
+import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -14,7 +17,7 @@ import numpy as np
 from readme_pictures import ROOT, Panel, draw
 
 from longform.audio_write import write
-from longform.pipeline import Pipeline
+from longform.pipeline import Pipeline, Request
 from longform.train.evaluate.prompts import TestPrompt, load_prompts
 from longform.waveform import Waveform
 
@@ -38,6 +41,18 @@ def part_of(track: Waveform) -> np.ndarray:
     return part
 
 
+def full_track(pipe: Pipeline) -> Panel:
+    """The track of the README's command that writes example.flac."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^longform (generate .* -o example\.flac)$", readme, re.MULTILINE)
+    _, text, *options = shlex.split(line)
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    request = Request(prompt=text, seconds=float(given["--seconds"]), seed=int(given["--seed"]))
+    made = pipe.run(request)
+    lines = tuple((start, name) for name, start in made.facts["sections"])
+    return Panel(text, made.waveform.to_channels(1), lines)
+
+
 def main() -> None:
     """Make the tracks, draw them all and write a part of each."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
@@ -54,6 +69,7 @@ def main() -> None:
     draw(panels, options.out / "examples.png")
     joined = Waveform(np.concatenate(parts, axis=1), track.sample_rate)
     write(options.out / "examples.ogg", joined, overwrite=True)
+    draw([full_track(pipe)], options.out / "example.png")
 
 
 if __name__ == "__main__":
