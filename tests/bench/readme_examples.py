@@ -67,7 +67,7 @@ def main() -> None:
         parts.append(part_of(track))
         print(f"seed {seed}: {text}", file=sys.stderr)
     draw(panels, options.out / "examples.png")
-    joined = Waveform(np.concatenate(parts, axis=1), track.sample_rate)
+    joined = Waveform(np.concatenate(parts, axis=1), pipe.autoencoder.sample_rate)
     write(options.out / "examples.ogg", joined, overwrite=True)
     draw([full_track(pipe)], options.out / "example.png")
 
