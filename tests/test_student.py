@@ -191,6 +191,16 @@ def test_resumed_equals_straight(teacher: Path, tmp_path: Path) -> None:
     assert all(torch.equal(tensor, resumed[name]) for name, tensor in straight.items())
 
 
+def test_a_student_goes_on_from_another(teacher: Path, taught: Path, tmp_path: Path) -> None:
+    config = settings(teacher, tmp_path)
+    still = {"student": OptimConfig(lr=1e-30, schedule="constant")}
+    run = replace(config.run, steps=1, start_from=str(taught), optimisers=still)
+    fit(StudentTrainee(replace(config, run=run)), run)
+    before = read_part(taught, "student").tensors
+    for name, tensor in read_part(run.out, "student").tensors.items():
+        torch.testing.assert_close(tensor, before[name].float(), atol=1e-6, rtol=1e-6)
+
+
 def test_the_student_makes_what_is_new_unless_only_the_teacher_can(taught: Path) -> None:
     pipe = Pipeline.from_pretrained(taught)
     assert pipe.student is not None and pipe.student.student is None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -110,6 +111,12 @@ class StudentTrainee(DiTTrainee):
     def parts(self) -> dict[str, Part]:
         config = to_mapping(StudentPart(steps=self.config.steps))
         return {"student": Part(prefix="student.", config=config)}
+
+    def grown(
+        self, name: str, tensors: dict[str, Tensor], facts: Mapping[str, Any]
+    ) -> tuple[dict[str, Tensor], list[str]]:
+        """Another student's weights as they are: both are configured as their teachers."""
+        return tensors, []
 
     def _apart(
         self,
