@@ -21,7 +21,7 @@ from longform.music.melody import melody_lines
 from longform.music.plan import FAMILIES
 from longform.provenance import read_recipe
 from longform.request import Request
-from tests.tiny import HEARS, LISTENER, tiny_bundle
+from tests.tiny import HEARS
 
 RATE = 32_000
 LEAD = FEATURES["families"].start + FAMILIES.index("lead")
@@ -40,14 +40,8 @@ def sung(pitches: tuple[int, ...] = TUNE, seconds: float = 0.4, shift: int = 0) 
 
 
 @pytest.fixture(scope="module")
-def listener(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "listener"
-    return tiny_bundle(folder, dit=LISTENER, conditioner=HEARS).folder
-
-
-@pytest.fixture(scope="module")
-def pipe(listener: Path) -> Pipeline:
-    return Pipeline.from_pretrained(listener, device="cpu")
+def pipe(listener_folder: Path) -> Pipeline:
+    return Pipeline.from_pretrained(listener_folder, device="cpu")
 
 
 def test_guidance_by_sources_is_the_papers_sum() -> None:
@@ -188,12 +182,12 @@ def test_models_that_cannot_listen_say_so(model_folder: Path, pipe: Pipeline) ->
 
 
 def test_the_commands_write_and_remember(
-    listener: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str],
+    listener_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     sung().save("in.wav", bits=16)
-    model = ["--model", str(listener)]
+    model = ["--model", str(listener_folder)]
     quick = [*model, "--steps", "1", "--seed", "3"]
     command = ["accompany", "in.wav", "drums", "--together", "both.wav", *quick, "--json"]
     assert run(command) == 0

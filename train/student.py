@@ -88,9 +88,7 @@ class StudentTrainee(DiTTrainee):
         batch: Batch,
         generator: torch.Generator,
     ) -> dict[str, Tensor]:
-        clean = self._standardise(batch["latents"])
-        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-        return {"loss": self._apart(networks[phase], batch, clean, noise, generator).mean()}
+        return {"loss": self._apart(networks[phase], batch, generator).mean()}
 
     @torch.no_grad()
     def validate(self, networks: Mapping[str, nn.Module], step: int) -> dict[str, float]:
@@ -103,9 +101,7 @@ class StudentTrainee(DiTTrainee):
             numbers = np.arange(first, min(first + self.config.run.batch, len(data)))
             batch = self._held_out_batch(data, numbers)
             generator = Draw(0, first).generator()
-            clean = self._standardise(batch["latents"])
-            noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-            apart.append(self._apart(networks[self.name], batch, clean, noise, generator).cpu())
+            apart.append(self._apart(networks[self.name], batch, generator).cpu())
         return {"loss": float(torch.cat(apart).mean())}
 
     def parts(self) -> dict[str, Part]:
@@ -118,16 +114,11 @@ class StudentTrainee(DiTTrainee):
         """Another student's weights as they are: both are configured as their teachers."""
         return tensors, []
 
-    def _apart(
-        self,
-        student: nn.Module,
-        batch: Batch,
-        clean: Tensor,
-        noise: Tensor,
-        generator: torch.Generator,
-    ) -> Tensor:
+    def _apart(self, student: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         """Squared distance between what student and teacher say, per item (b,)."""
         config = self.config
+        clean = self._standardise(batch["latents"])
+        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
         level, following = (
             levels.to(clean.device)
             for levels in stretches(
