@@ -105,6 +105,32 @@ def test_a_stopped_run_goes_on_to_the_same_bits(corpus: Path, tmp_path: Path) ->
         assert all(torch.equal(straight[key], stopped[key]) for key in straight)
 
 
+def test_the_tokens_that_denoisers_read_can_stay(corpus: Path, tmp_path: Path) -> None:
+    first = ClapTrainee(training(corpus, tmp_path / "first", 3))
+    fit(first, first.config.run)
+    with pytest.raises(UserError, match=r"keep_tokens.*start_from"):
+        replace(first.config, keep_tokens=True)
+    config = training(corpus, tmp_path / "more", 5, start_from=str(tmp_path / "first"))
+    more = ClapTrainee(replace(config, keep_tokens=True))
+    fit(more, config.run)
+
+    texts = ["a slow deep tone", "high, fast"]
+    ids, mask = first.tokenizer(texts)
+    checkpoint = checkpoints.newest(tmp_path / "more/checkpoints", lambda _: None)
+    assert checkpoint is not None
+    claps = []
+    for folder in (tmp_path / "first/checkpoints/step-000000003", checkpoint):
+        clap = Clap(TINY)
+        ema = checkpoints.read(folder, "ema")
+        clap.load_state_dict({key.removeprefix("clap."): value for key, value in ema.items()})
+        claps.append(clap.eval())
+    before, after = claps
+    with torch.no_grad():
+        assert torch.equal(before.text_tokens(ids, mask), after.text_tokens(ids, mask))
+        assert not torch.allclose(before.embed_text(ids, mask), after.embed_text(ids, mask))
+    assert not torch.equal(before.audio.stem.weight, after.audio.stem.weight)
+
+
 def test_a_batch_is_a_pure_function_of_the_draw(corpus: Path, tmp_path: Path) -> None:
     trainee = ClapTrainee(training(corpus, tmp_path, 1))
     trainee.prepare(torch.device("cpu"))

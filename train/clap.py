@@ -39,9 +39,16 @@ class ClapTraining:
     freeze_table: bool = True
     """Leave the word table as it came from the sentence model, where words of one meaning lie
     together: a word that no caption holds then still means what its neighbours mean."""
+    keep_tokens: bool = False
+    """What denoisers and planners read of a text (`Clap.text_tokens`) stays as `run.start_from` has
+    it, so that those trained on it stay valid; the last text block and the audio tower learn."""
     gain_db: float = 6.0
     """Each window is made louder or softer by up to this much."""
     validation_items: int = 256
+
+    def __post_init__(self) -> None:
+        if self.keep_tokens and self.run.start_from is None:
+            raise UserError("keep_tokens: true needs run.start_from, which gives the text tower")
 
 
 class ClapTrainee(Trainee):
@@ -54,6 +61,8 @@ class ClapTrainee(Trainee):
         clap = Clap(config.clap)
         start_table(clap, self.tokenizer)
         clap.text.table.requires_grad_(not config.freeze_table)
+        if config.keep_tokens:
+            clap.text.freeze_tokens()
         self.networks = {"clap": clap}
         self.items = captioned(config.corpus, "train")
         self.held_out = captioned(config.corpus, "validation")[: config.validation_items]

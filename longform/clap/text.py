@@ -40,6 +40,12 @@ class TextTower(nn.Module):
             x = block(x, mask)
         return x * mask[..., None]
 
+    def freeze_tokens(self) -> None:
+        """Let nothing that `tokens` depends on learn."""
+        self.positions.requires_grad_(False)
+        for part in (self.table, self.widen, *self.blocks[:-1]):
+            part.requires_grad_(False)
+
     def pooled(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """The last block and the mean over what `tokens` gives: (b, n, w) -> (b, e)."""
         x = self.norm(self.blocks[-1](tokens, mask))
