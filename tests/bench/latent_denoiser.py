@@ -9,7 +9,7 @@ import torch
 from latent_codecs import HOP_SAMPLES, LinearCodec
 from torch import Tensor
 
-from longform.device import autocast, pick_dtype
+from longform.device import autocast
 from longform.dit import flow
 from longform.dit.conditioner import Conditioner, Prompts
 from longform.dit.config import ConditionerConfig, DiTConfig, GuideFeature
@@ -34,7 +34,7 @@ OPTIMISER = OptimConfig(
 EMA_DECAY = 0.99
 START_SHARE, TAIL_SHARE = 0.1, 8
 """Windows at the start of a piece; how far a window may reach past the end, as in training."""
-STEPS, GUIDANCE, SIGMAS = 30, 3.0, (0.03, 80.0)
+STEPS, GUIDANCE, SIGMAS = 30, Guidance(scale=3.0), (0.03, 80.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +43,27 @@ class Piece:
 
     plan: Plan
     audio: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a denoiser is trained; the defaults are those of `mini`.
+
+    `logit_normal_share` is that of the time steps; `least_snr` weights the loss of the clean
+    estimate by the signal-to-noise ratio up to it (Hang et al. 2023, 2303.09556, eq. 6, for v:
+    min(snr, least_snr) / (snr + 1)), None weights all velocities alike.
+    """
+
+    logit_normal_share: float = 0.5
+    least_snr: float | None = None
+
+    def weights(self, time: Tensor) -> Tensor:
+        """Of the losses of items at `time` (b,)."""
+        if self.least_snr is None:
+            return torch.ones_like(time)
+        alpha, sigma = flow.alpha_sigma(time)
+        snr = (alpha / sigma.clamp(min=1e-6)).square()
+        return snr.clamp(max=self.least_snr) / (snr + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +185,7 @@ def train(
     plans: Sequence[Plan],
     steps: int,
     whitening: float,
+    recipe: Recipe = Recipe(),
 ) -> tuple[Denoiser, list[float]]:
     """A denoiser with its averaged weights, and the loss of every step."""
     torch.manual_seed(0)
@@ -180,11 +202,12 @@ def train(
         set_learning_rate(optimiser, learning_rate(OPTIMISER, step, steps))
         batch, prompts, drop = windows.draw(rng)
         clean = dit.standardise(batch)
-        time = flow.draw_times(len(clean), torch.Generator().manual_seed(step))
+        share = recipe.logit_normal_share
+        time = flow.draw_times(len(clean), torch.Generator().manual_seed(step), share)
         noise = torch.randn(clean.shape, generator=generator)
-        with autocast(CPU, pick_dtype(CPU)):
+        with autocast(CPU, torch.bfloat16):
             predicted = network(flow.noised(clean, noise, time), time, prompts, drop)
-        loss = flow.loss(predicted, clean, noise, time).mean()
+        loss = (flow.loss(predicted, clean, noise, time) * recipe.weights(time)).mean()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), OPTIMISER.clip_norm)
         optimiser.step()
@@ -196,19 +219,24 @@ def train(
 
 
 @torch.no_grad()
-def generate(codec: LinearCodec, network: Denoiser, plans: Sequence[Plan]) -> Tensor:
+def generate(
+    codec: LinearCodec,
+    network: Denoiser,
+    plans: Sequence[Plan],
+    guidance: Guidance = GUIDANCE,
+) -> Tensor:
     """Latents (b, d, f) of one window per plan, from its start."""
     count, frames = len(plans), window_frames(codec)
     seconds = np.array([plan.seconds for plan in plans])
     noise = torch.stack([item_noise(0, item, (codec.channels, frames)) for item in range(count)])
-    with autocast(CPU, pick_dtype(CPU)):
+    with autocast(CPU, torch.bfloat16):
         wanted = network.conditioner(tell(codec, plans, np.zeros(count), seconds))
         return sample(
             network.dit,
             noise,
             wanted,
             network.conditioner.null(wanted),
-            guidance=Guidance(scale=GUIDANCE),
+            guidance=guidance,
             steps=STEPS,
             sigma_min=SIGMAS[0],
             sigma_max=SIGMAS[1],

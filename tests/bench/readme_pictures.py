@@ -40,6 +40,8 @@ AUDIO = (".wav", ".flac", ".mp3", ".ogg")
 RANGE_DB = 65.0
 LOW_HZ, HIGH_HZ = 30.0, 16_000.0
 GROUND, TEXT, MARK = "#15171b", "#c9ced6", "#ffb454"
+LETTER = 0.0075
+"""The width of a letter of a mark, as a share of a picture's width."""
 SHADES = ("#15171b", "#2b333f", "#52647a", "#9aa9b8", "#f4f1e8")
 
 
@@ -174,9 +176,12 @@ def _draw_panel(axes: Any, panel: Panel, until_seconds: float, columns: int) -> 
         axes.plot([start, stop], [0.97, 0.97], color=MARK, linewidth=4, solid_capstyle="butt")
         axes.text((start + stop) / 2, 0.9, "new", ha="center", **style)
     edges = [(at, "") for span in panel.spans for at in span if 0.05 < at < until_seconds - 0.05]
+    taken = 0.0
     for at, name in [*panel.lines, *edges]:
         axes.axvline(at, color=MARK, linewidth=1)
-        axes.text(at, 0.95, f" {name}", **style)
+        axes.text(at, 0.95 if at >= taken else 0.83, f" {name}", **style)
+        if name and at >= taken:
+            taken = at + until_seconds * (len(name) + 1) * LETTER
 
 
 def _save(figure: Any, path: Path) -> None:
