@@ -17,7 +17,7 @@ from longform.cli import run
 from longform.dit.model import DiT
 from longform.pipeline import Pipeline
 from longform.provenance import read_recipe, sidecar_of
-from tests.test_cli import interrupt_at
+from tests.commands import interrupt_at
 
 LIST = (
     "prompt,seconds,bpm,key,steps,seed\n"

@@ -1,46 +1,21 @@
 """The command line: what it writes, what it says, and how it refuses."""
 
-import importlib
 import json
-import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from torch import nn
-from torch.nn.modules.module import register_module_forward_pre_hook
 
-from longform import cli, cli_show
+from longform import cli_show
 from longform.audio import Waveform, info, read
 from longform.checkpoint import load_tensors, save_tensors
-from longform.cli import run
-from longform.dit.model import DiT
-from longform.files import atomic
 from longform.progress import Progress
 from longform.request import Request, slug
 from longform.tags import read_tags
-
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Call:
-    """Run one command line in an empty folder: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run_it(*arguments: str | Path) -> tuple[int, str, str]:
-        capfd.readouterr()
-        code = run([str(one) for one in arguments])
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return run_it
+from tests.commands import Call
 
 
 def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
@@ -209,79 +184,6 @@ def test_an_unwritable_folder_is_refused_before_anything_is_loaded(
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     code, _, err = call("generate", "x", "-o", "locked/a.wav", "--model", "nosuch")
     assert code == 2 and "is not writable" in err
-
-
-def interrupt_at(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    """Press Ctrl-C where `place`, a module's function, is called; the file it writes is begun."""
-    module_name, _, name = place.rpartition(".")
-    module = importlib.import_module(module_name)
-    real = getattr(module, name)
-
-    def press(*arguments: object, **settings: object) -> object:
-        result = real(*arguments, **settings)
-        signal.raise_signal(signal.SIGINT)
-        return result
-
-    monkeypatch.setattr(module, name, press)
-
-
-STAGES = [
-    "longform.pipeline.timed",  # planning and conditioning
-    "longform.deliver.finish",
-    "longform.audio_write._write_blocks",
-    "longform.audio_write.write_tags",
-    "longform.audio_write._remove_chance",
-    "longform.files._sync",
-    "longform.bundle.read_json",
-]
-
-
-@pytest.mark.parametrize("place", STAGES)
-def test_an_interrupt_in_any_stage_is_one_line_code_130_and_leaves_nothing(
-    call: Call,
-    model_folder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    place: str,
-) -> None:
-    interrupt_at(monkeypatch, place)
-    code, out, err = call("generate", "x", "--model", model_folder, "-o", "a.wav")
-    assert (code, out) == (130, "") and "interrupted" in err and "Traceback" not in err
-    assert not list(tmp_path.iterdir())
-
-
-def test_an_interrupt_while_denoising_leaves_nothing(
-    call: Call, model_folder: Path, tmp_path: Path
-) -> None:
-    def press(module: nn.Module, _: object) -> None:
-        if isinstance(module, DiT):
-            signal.raise_signal(signal.SIGINT)
-
-    hook = register_module_forward_pre_hook(press)
-    try:
-        code, out, err = call("generate", "x", "--model", model_folder, "-o", "a.wav")
-    finally:
-        hook.remove()
-    assert (code, out) == (130, "") and "interrupted" in err and "Traceback" not in err
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_termination_leaves_nothing_half_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def work(prog_name: str) -> None:
-        with atomic(tmp_path / "a.wav") as temporary:
-            temporary.write_text(prog_name)
-            signal.raise_signal(signal.SIGTERM)
-
-    monkeypatch.setattr(cli, "app", work)
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert stop.value.code == 143 and not list(tmp_path.iterdir())
 
 
 def test_a_track_is_finished_unless_raw_is_asked_for(call: Call, model_folder: Path) -> None:

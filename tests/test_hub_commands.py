@@ -1,7 +1,6 @@
 """Every command of a job on every family of the hub: made and replayed, or refused in one line."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,16 +8,15 @@ import torch
 
 from longform import Pipeline
 from longform.audio import info, read
-from longform.cli import run
 from longform.cli_model import ModelSource
 from longform.hub.families import FAMILIES
 from longform.hub.model import Model
 from longform.provenance import read_recipe
 from longform.riff import read_chunks
+from tests.commands import Call
 from tests.hub_models import FAMILIES as KINDS
 from tests.test_hub_jobs import RATE, hashed, recording, write
 
-Call = Callable[..., tuple[int, str, str]]
 QUICK = ("--steps", "2", "--seed", "3")
 MADE: list[tuple[tuple[str, ...], str, float | None]] = [
     (("generate", "piano", "--seconds", "0.5", "--negative", "noise"), "piano-3.wav", 0.5),
@@ -57,25 +55,12 @@ def pipe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
-def call(
-    pipe: Pipeline,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> Call:
+def call(call: Call, pipe: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Call:
     """Run one command line with that model in a folder with one recording, in.wav."""
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(ModelSource, "load", lambda _: pipe)
     monkeypatch.setattr(ModelSource, "open", lambda _: pipe.bundle)
     recording(1.0).save("in.wav", bits=16)
-
-    def run_it(*arguments: str | Path) -> tuple[int, str, str]:
-        capfd.readouterr()
-        code = run([str(one) for one in arguments])
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return run_it
+    return call
 
 
 def test_each_command_makes_a_file_that_replays_bit_by_bit(call: Call, pipe: Pipeline) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,29 +10,17 @@ from hub_models import toolkit_config, toolkit_tensors, write_toolkit
 
 from longform.bundle import Bundle
 from longform.checkpoint import save_tensors
-from longform.cli import run
 from longform.hub import open_model, registry
 from longform.hub.model import Model
-
-Call = Callable[..., tuple[int, str, str]]
+from tests.commands import Call
 
 
 @pytest.fixture
-def call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Call:
+def call(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     """Run one command line in an empty folder with a data folder of its own."""
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LONGFORM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-
-    def run_it(*arguments: str | Path) -> tuple[int, str, str]:
-        capfd.readouterr()
-        code = run([str(one) for one in arguments])
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return run_it
+    return call
 
 
 def test_a_model_is_added_found_by_name_and_forgotten(call: Call, tmp_path: Path) -> None:

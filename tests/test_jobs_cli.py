@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,32 +11,19 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from longform.audio import info, read
-from longform.cli import run
 from longform.cli_jobs import read_region
 from longform.dit.model import DiT
 from longform.riff import read_chunks
 from longform.waveform import Waveform
-from tests.test_cli import interrupt_at
-
-Call = Callable[..., tuple[int, str, str]]
+from tests.commands import Call, interrupt_at
 
 
 @pytest.fixture
-def call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Call:
+def call(call: Call) -> Call:
     """Run one command line in a folder with one recording, in.wav: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
     noise = 0.1 * np.random.default_rng(0).standard_normal((1, 96_000))
     Waveform(noise.astype(np.float32), 48_000).save("in.wav", bits=16)
-
-    def run_it(*arguments: str | Path) -> tuple[int, str, str]:
-        capfd.readouterr()
-        code = run([str(one) for one in arguments])
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return run_it
+    return call
 
 
 def test_each_command_writes_a_file_with_its_measurements(call: Call, model_folder: Path) -> None:
