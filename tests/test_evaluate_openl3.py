@@ -72,12 +72,12 @@ def test_network_and_spectrogram_are_those_of_the_published_code() -> None:
     gold = load_file(GOLD)
     levels = mel_levels(torch.from_numpy(sound(RATE, RATE))[None])
     heard = gold["openl3.kapre_levels"]
-    assert (levels - heard).abs().max() < 1e-2
+    assert (levels - heard).abs().max() < 2e-2
     with torch.inference_mode():
         found = filled(OpenL3())(heard)
     assert found.shape == (1, 512) and found.std() > 0.1
     for name in ("openl3.torchopenl3", "openl3.keras"):
-        assert (found - gold[name]).abs().max() < 1e-4 * gold[name].abs().max(), name
+        assert (found - gold[name]).abs().max() < 1e-5 * gold[name].abs().max(), name
 
 
 def test_left_beside_right_and_mono_on_both(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_network_and_spectrogram_are_those_of_the_published_code() -> None:
         for name, part in (("passt.logits", levels), ("passt.logits_short", levels[..., :150])):
             found = network(part)
             assert found.shape == (1, 527) and found.std() > 0.1
-            assert (found - gold[name]).abs().max() < 2e-3, name
+            assert (found - gold[name]).abs().max() < 1e-5, name
 
 
 def test_probabilities_are_the_softmax_of_the_mean_logits(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import sys
 import unittest
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FIRST, THIRD = "LONGFORM_REFERENCE", "LONGFORM_REFERENCE_3"
 LAION = "LONGFORM_REFERENCE_LAION"
 JUDGES = "LONGFORM_REFERENCE_JUDGES"
-JUDGES_UNUSED = ("julius", "resampy", "timm", "timm.models", "timm.models._hub")
+JUDGES_UNUSED = ("julius", "resampy", "six", "timm", "timm.models", "timm.models._hub")
 """Imported by torchopenl3 and hear21passt, and not used by what is tested."""
 LAION_UNUSED = ("h5py", "torchvision", "torchvision.ops", "torchvision.ops.misc")
 """Imported by laion_clap, and not used by what is tested."""
@@ -84,12 +84,18 @@ def judges() -> Callable[[str], ModuleType]:
     if not (folder / "hear21passt").is_dir():
         raise unittest.SkipTest(f"{JUDGES} names no folder with torchopenl3 and hear21passt")
     sys.path.append(str(folder))
+    audio = ModuleType("torchaudio")  # of which plain Python alone is needed, not the binaries
+    audio.__path__ = [str(folder / "torchaudio")]
+    masking = {f"{axis}Masking": lambda *_, **__: None for axis in ("Frequency", "Time")}
+    audio.transforms = SimpleNamespace(**masking)  # for training
+    sys.modules["torchaudio"] = audio
 
     def imported(name: str) -> ModuleType:
         unused = [one for one in JUDGES_UNUSED if one not in sys.modules]
         sys.modules.update({one: ModuleType(one) for one in unused})
         vars(sys.modules[JUDGES_UNUSED[-1]]).setdefault("download_cached_file", None)
         try:
+            importlib.import_module("torchaudio.compliance.kaldi")
             return importlib.import_module(name)
         finally:
             for one in unused:

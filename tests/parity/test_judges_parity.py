@@ -104,6 +104,6 @@ def test_passt(
         with torch.no_grad():
             wanted, found = theirs(part[:, None])[0], ours(part)
         assert wanted.std() > 0.1
-        figure(f"PaSST, {name}, {sizes['width']} wide", found, wanted, 2e-4)
+        figure(f"PaSST, {name}, {sizes['width']} wide", found, wanted, 1e-5)
         if sizes == TINY_PASST:
             kept(f"passt.{name}", wanted)

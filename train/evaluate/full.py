@@ -164,7 +164,7 @@ def paired(made: Sequence[Asked], known: Sequence[Asked]) -> list[tuple[Asked, A
     """
     pieces: dict[str, list[Asked]] = {}
     for piece in known:
-        for caption in {_plain(text) for text in piece.captions}:
+        for caption in {_plain(text) for text in piece.captions} - {""}:
             pieces.setdefault(caption, []).append(piece)
     found = [(one, pieces.get(_plain(one.prompt or ""), [])) for one in made]
     return [(one, its[0]) for one, its in found if len(its) == 1]

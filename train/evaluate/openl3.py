@@ -139,7 +139,7 @@ def _embedded(network: OpenL3, samples: np.ndarray) -> np.ndarray:
     cut = windows(samples)
     with torch.inference_mode():
         found = [
-            network(mel_levels(torch.from_numpy(np.ascontiguousarray(cut[start : start + BATCH]))))
+            network(mel_levels(torch.from_numpy(cut[start : start + BATCH].copy())))
             for start in range(0, len(cut), BATCH)
         ]
     return torch.cat(found).numpy()
