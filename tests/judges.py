@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from longform.checkpoint import save_tensors
 from longform.train.evaluate.openl3 import OpenL3
 from longform.train.evaluate.passt import Passt
 
+Network = TypeVar("Network", bound=nn.Module)
 TINY_PASST = {"width": 128, "depth": 2, "classes": 527}
 
 
@@ -36,7 +38,8 @@ def drawn(shapes: Mapping[str, Tensor], seed: int = 0) -> dict[str, Tensor]:
     return made
 
 
-def filled(network: nn.Module) -> nn.Module:
+def filled(network: Network) -> Network:
+    """The network with `drawn` weights, ready to listen."""
     network.load_state_dict(drawn(network.state_dict()))
     return network.eval()
 

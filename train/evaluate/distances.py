@@ -129,7 +129,9 @@ def _root(points: np.ndarray) -> np.ndarray:
     """
     centred = points.astype(np.float64)
     centred = (centred - centred.mean(0)) / np.sqrt(max(len(points) - 1, 1))
-    return np.linalg.qr(centred, mode="r") if len(points) > points.shape[1] else centred
+    if len(points) <= points.shape[1]:
+        return centred
+    return np.asarray(np.linalg.qr(centred, mode="r"))
 
 
 def _squares(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -262,6 +262,6 @@ def _load(folder: Path) -> tuple[Any, Any]:
 
 
 def _prepared(waveform: Waveform) -> np.ndarray:
-    """Mono `(t,)` at the model's rate, its peak at `PEAK_DB`."""
+    """Mono `(t,)` at the model's rate, its peak at -1 dB."""
     mono = Waveform(waveform.samples.mean(0, keepdims=True), waveform.sample_rate)
     return peaked(mono.resampled(CLAP_RATE_HZ)).samples[0]
