@@ -254,7 +254,7 @@ def _load(folder: Path) -> tuple[Any, Any]:
     try:
         model = ClapModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
         processor = ClapProcessor.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{folder}: not a CLAP model of transformers ({reason})") from None
     np.random.seed(0)  # the processor draws its crops from NumPy's own generator
