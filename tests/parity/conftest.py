@@ -88,18 +88,19 @@ def judges() -> Callable[[str], ModuleType]:
     audio.__path__ = [str(folder / "torchaudio")]
     masking = {f"{axis}Masking": lambda *_, **__: None for axis in ("Frequency", "Time")}
     audio.transforms = SimpleNamespace(**masking)  # for training
-    sys.modules["torchaudio"] = audio
 
     def imported(name: str) -> ModuleType:
-        unused = [one for one in JUDGES_UNUSED if one not in sys.modules]
-        sys.modules.update({one: ModuleType(one) for one in unused})
+        before = set(sys.modules)
+        stubs = {one: ModuleType(one) for one in JUDGES_UNUSED} | {audio.__name__: audio}
+        sys.modules.update({one: stub for one, stub in stubs.items() if one not in before})
         vars(sys.modules[JUDGES_UNUSED[-1]]).setdefault("download_cached_file", None)
         try:
             importlib.import_module("torchaudio.compliance.kaldi")
             return importlib.import_module(name)
         finally:
-            for one in unused:
-                del sys.modules[one]
+            for one in set(sys.modules) - before:
+                if one.partition(".")[0] in stubs:
+                    del sys.modules[one]
 
     return imported
 
