@@ -87,7 +87,10 @@ def eval_report(
     teacher: TeacherOption = False,
     full: Annotated[
         Path | None,
-        typer.Option(help="Folder with laion_clap/, a transformers checkpoint: its score too."),
+        typer.Option(
+            help="Folder with weights of yours, any of laion_clap/, openl3/ and passt/: LAION-CLAP "
+            "score, FD_openl3 and KL_passt too."
+        ),
     ] = None,
     scorer: Annotated[str, typer.Option(help="Bundle whose CLAP listens; keep it fixed.")] = "mini",
     seed: SeedOption = 0,

@@ -46,7 +46,7 @@ def inspect(
 def convert(
     source: Annotated[Path, typer.Argument(help="A checkpoint of any layout, .ckpt included.")],
     out: Annotated[Path, typer.Argument(help="The folder to make.")],
-    to: Annotated[str, typer.Option("--to", help="bundle, diffusers, toolkit; or clap.")],
+    to: Annotated[str, typer.Option("--to", help="bundle, diffusers, toolkit; clap; or tensors.")],
     name: Annotated[
         str | None, typer.Option(help="The model's name; default: the folder's.")
     ] = None,
@@ -63,7 +63,8 @@ def convert(
     """Write a model in another layout; every tensor keeps every bit.
 
     --to clap makes a text encoder of a LAION-CLAP checkpoint, with roberta-base's tokenizer out of
-    --text-encoder.
+    --text-encoder. --to tensors makes a model.safetensors of any file, such as the weights that
+    eval --full reads.
     """
     from longform.hub.convert import convert as run
 

@@ -27,6 +27,13 @@ def test_frechet_distance_is_that_of_the_two_gaussians() -> None:
     expected = means + np.trace(first + second - 2 * root)
     assert frechet_distance(one, other) == pytest.approx(expected, rel=1e-6)
     assert frechet_distance(one, one) == pytest.approx(0, abs=1e-9)
+    assert frechet_distance(normal(5), other) == pytest.approx(
+        frechet_distance(other, normal(5)), rel=1e-9
+    ), "with fewer points than dimensions on one side alone"
+    many = np.tile(normal(5), (9, 1))  # more points than dimensions, that lie in four of them
+    assert frechet_distance(many, many[:5]) == pytest.approx(
+        np.trace(np.cov(many[:5].T)) * (1 - np.sqrt(36 / 44)) ** 2, rel=1e-9
+    )
     few = normal(4), normal(4, 1.0, seed=2)  # fewer points than dimensions: singular covariances
     assert np.isfinite(frechet_distance(*few)) and frechet_distance(*few) > 0
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from evaluate_music import SAMPLE_RATE, noise, piece
+from judges import save_openl3, save_passt
 
 from longform.audio import Waveform, read
 from longform.bundle import Bundle
@@ -76,7 +77,8 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, (style, bpm, key) in enumerate(ROWS):
         piece(bpm, Key.parse(key), 12.0, number).save(folder / f"{number}.flac", bits=16)
         facts = {"kind": "music", "style": style, "tempo_bpm": bpm, "key": key, "split": "train"}
-        (folder / f"{number}.json").write_text(json.dumps(facts | {"captions": [style]}))
+        captions = {"captions": [style, f"{style}, {bpm:g} bpm, in {key}"]}
+        (folder / f"{number}.json").write_text(json.dumps(facts | captions))
     return folder
 
 
@@ -209,7 +211,10 @@ def test_one_command_measures_everything(
 ) -> None:
     monkeypatch.setattr("longform.train.evaluate.report.AUTOENCODER_PIECES", 1)
     training = shutil.copytree(real, tmp_path / "training")
+    save_openl3(tmp_path)
+    save_passt(tmp_path)
     settings = {"model": model, "scorer": model, "reference": real, "training": training}
+    settings["full"] = tmp_path
     report = evaluation_command(clips, **settings, out=tmp_path / "a", jobs=1)
     figures = report["figures"]
     assert figures["obedience.tempo"]["value"] == 1
@@ -232,7 +237,9 @@ def test_one_command_measures_everything(
     assert report["split"] == "all" and 0 < figures["model.size"]["value"] < 90
     assert figures["structure.similarity_overlap"]["real"] > 0
     assert {section_of(name) for name in figures} == set(SECTIONS)
-    assert report["absent"].keys() == {"memorisation.latents"}
+    assert report["absent"].keys() == {"memorisation.latents", "obedience.laion_clap"}
+    assert report["details"]["full"]["passt_pairs"] == 2, "the other prompts are no captions"
+    assert figures["distribution.openl3"]["value"] > 0 and "distribution.passt" in figures
     assert "structure.return_median" not in figures, "12 s are too short to tell: absent, not 0"
     assert (tmp_path / "a" / "report.json").read_text() == json.dumps(report, indent=1) + "\n"
     page = (tmp_path / "a" / "report.html").read_text()
@@ -240,6 +247,7 @@ def test_one_command_measures_everything(
     for name, entry in figures.items():
         assert DEFINITIONS[name].title in page.replace("&#x27;", "'"), name
         assert entry["unit"] == DEFINITIONS[name].unit
+    assert "LAION-CLAP score: not measured; laion_clap is not in the folder of --full" in page
     assert page.count("<audio") == 4 and "prefers-color-scheme:dark" in page
     assert "<summary>By style</summary>" in page and "Targets:" in page
     printed = capsys.readouterr().out

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from longform.bundle import MANIFEST
-from longform.checkpoint import load_tensors, read_json
+from longform.checkpoint import load_tensors, read_json, read_shapes, save_tensors
 from longform.config import from_mapping, to_mapping
 from longform.dit import keys
 from longform.dit.config import DiTConfig
@@ -35,7 +35,7 @@ from longform.hub.tensors import Pair, Stored, TensorReader
 from longform.hub.writing import Planned, copy_texts, new_folder, stream_tensors, write_json
 from longform.text.laion import convert_clap
 
-Target = Literal["bundle", "diffusers", "toolkit", "clap"]
+Target = Literal["bundle", "diffusers", "toolkit", "clap", "tensors"]
 TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
@@ -64,7 +64,8 @@ def convert(
     """Write the model in `source` to the new folder `out`, in the layout `to`.
 
     "clap" is apart: a checkpoint of laion_clap becomes the folder of a text encoder, with the
-    tokenizer of roberta-base in `text_encoder`.
+    tokenizer of roberta-base in `text_encoder`. "tensors" takes any file as it is: what it
+    holds, by its own names, in one model.safetensors.
 
     Tensors keep every bit and their data type. Pickled files (.ckpt, .pt) are read here alone, and
     only their plain tensors. Nothing is ever overwritten, and `out` is there whole or not at all.
@@ -83,6 +84,8 @@ def convert(
         raise UserError(f"layout {to!r} is unknown; choose {', '.join(get_args(Target))}")
     if to == "clap":
         return _convert_clap(source, out, text_encoder)
+    if to == "tensors":
+        return _convert_plain(source, out)
     with new_folder(out) as folder:
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
             model = _opened(source, Path(scratch), config, name or out.name)
@@ -125,6 +128,20 @@ def _convert_clap(source: Path, out: Path, tokenizer: str | Path | None) -> Conv
         nbytes=sum(tensor.nbytes for tensor in written.values()),
         notes=() if heard else ("its text tower alone: there is no audio tower without fusion",),
     )
+
+
+def _convert_plain(source: Path, out: Path) -> Converted:
+    """The tensors of any file, whatever network they are of."""
+    if not source.is_file():
+        raise UserError(f"{source}: no such file; --to tensors takes one file")
+    with new_folder(out) as folder:
+        if source.suffix.lower() == ".safetensors":
+            save_tensors(folder / WEIGHTS, load_tensors(source), {"format": "pt"})
+        else:
+            unpickled(source, folder / WEIGHTS)
+        shapes = read_shapes(folder / WEIGHTS)
+    nbytes = (out / WEIGHTS).stat().st_size
+    return Converted(path=out, family="tensors", tensors=len(shapes), nbytes=nbytes, notes=())
 
 
 def _opened(source: Path, scratch: Path, config: str | Path | None, name: str) -> Model:

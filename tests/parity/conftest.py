@@ -2,7 +2,8 @@
 
 LONGFORM_REFERENCE names the folder of the environment that has stable-audio-tools and k-diffusion,
 LONGFORM_REFERENCE_3 a checkout of Stable Audio 3, LONGFORM_REFERENCE_LAION a folder with laion-clap
-and torchlibrosa. A test whose reference is absent is skipped. The packages there come last in the
+and torchlibrosa, LONGFORM_REFERENCE_JUDGES one with torchopenl3, hear21passt and torchaudio. A test
+whose reference is absent is skipped. The packages there come last in the
 search path, so that both sides run on the same torch.
 
 Every figure that is held against a limit is printed at the end.
@@ -14,7 +15,7 @@ import sys
 import unittest
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 FIRST, THIRD = "LONGFORM_REFERENCE", "LONGFORM_REFERENCE_3"
 LAION = "LONGFORM_REFERENCE_LAION"
+JUDGES = "LONGFORM_REFERENCE_JUDGES"
+JUDGES_UNUSED = ("julius", "resampy", "six", "timm", "timm.models", "timm.models._hub")
+"""Imported by torchopenl3 and hear21passt, and not used by what is tested."""
 LAION_UNUSED = ("h5py", "torchvision", "torchvision.ops", "torchvision.ops.misc")
 """Imported by laion_clap, and not used by what is tested."""
 FIGURES = pytest.StashKey[dict[str, tuple[float, float]]]()
@@ -69,6 +73,34 @@ def laion() -> Callable[[str], ModuleType]:
         finally:
             for one in unused:
                 del sys.modules[one]
+
+    return imported
+
+
+@pytest.fixture(scope="session")
+def judges() -> Callable[[str], ModuleType]:
+    """Import a module of torchopenl3 or of hear21passt."""
+    folder = Path(os.environ.get(JUDGES, ""))
+    if not (folder / "hear21passt").is_dir():
+        raise unittest.SkipTest(f"{JUDGES} names no folder with torchopenl3 and hear21passt")
+    sys.path.append(str(folder))
+    audio = ModuleType("torchaudio")  # of which plain Python alone is needed, not the binaries
+    audio.__path__ = [str(folder / "torchaudio")]
+    masking = {f"{axis}Masking": lambda *_, **__: None for axis in ("Frequency", "Time")}
+    audio.transforms = SimpleNamespace(**masking)  # for training
+
+    def imported(name: str) -> ModuleType:
+        before = set(sys.modules)
+        stubs = {one: ModuleType(one) for one in JUDGES_UNUSED} | {audio.__name__: audio}
+        sys.modules.update({one: stub for one, stub in stubs.items() if one not in before})
+        vars(sys.modules[JUDGES_UNUSED[-1]]).setdefault("download_cached_file", None)
+        try:
+            importlib.import_module("torchaudio.compliance.kaldi")
+            return importlib.import_module(name)
+        finally:
+            for one in set(sys.modules) - before:
+                if one.partition(".")[0] in stubs:
+                    del sys.modules[one]
 
     return imported
 

@@ -54,10 +54,7 @@ def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
     The trace of the root of the product of the covariances is the nuclear norm of the product of
     the centred sets, which holds for singular covariances too.
     """
-    first, second = (
-        (points - points.mean(0)) / np.sqrt(max(len(points) - 1, 1))
-        for points in (one.astype(np.float64), other.astype(np.float64))
-    )
+    first, second = _root(one), _root(other)
     overlap = np.linalg.svd(first @ second.T, compute_uv=False).sum()
     means = np.square(one.mean(0, dtype=np.float64) - other.mean(0, dtype=np.float64)).sum()
     return max(float(means + np.square(first).sum() + np.square(second).sum() - 2 * overlap), 0.0)
@@ -122,6 +119,19 @@ def diversity(vectors: np.ndarray) -> float:
     count = len(vectors)
     likeness = vectors @ vectors.T
     return float(1 - (likeness.sum() - np.trace(likeness)) / (count * (count - 1)))
+
+
+def _root(points: np.ndarray) -> np.ndarray:
+    """A matrix of `d` columns whose product with itself is the covariance of points `(n, d)`.
+
+    The centred points themselves, or, of more than d, the d rows that are left of them when they
+    are turned (QR), which changes no such product.
+    """
+    centred = points.astype(np.float64)
+    centred = (centred - centred.mean(0)) / np.sqrt(max(len(points) - 1, 1))
+    if len(points) <= points.shape[1]:
+        return centred
+    return np.asarray(np.linalg.qr(centred, mode="r"))
 
 
 def _squares(one: np.ndarray, other: np.ndarray) -> np.ndarray:

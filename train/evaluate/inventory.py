@@ -24,7 +24,8 @@ class Asked:
 
     `start_seconds` and `excerpt_seconds` choose a part of the file, None its whole.
     `asked_seconds` is the length ordered, `end_seconds` where the planned music stops.
-    `seed` and `steps` are what a generated file says of its making.
+    `seed` and `steps` are what a generated file says of its making, `captions` all those of a real
+    piece.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class Asked:
     excerpt_seconds: float | None = None
     seed: int | None = None
     steps: int | None = None
+    captions: tuple[str, ...] = ()
 
 
 def find_clips(folder: str | Path) -> list[Asked]:
@@ -80,6 +82,7 @@ def _excerpt(item: Item, seconds: float) -> Asked:
         chords=ChordPlan.of_plan(Plan.from_json(plan)) if plan else None,
         start_seconds=max(item.seconds - seconds, 0.0),
         excerpt_seconds=seconds,
+        captions=item.captions,
     )
 
 

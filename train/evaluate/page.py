@@ -15,6 +15,7 @@ from longform.train.evaluate.targets import Outcome, outcomes, readable
 COLUMNS = {"value": "generated", "real": "real pieces", "chance": "chance"}
 ROUND_TRIP = {"value": "round trip", "real": "recording"}
 ABSENT = {
+    "obedience.laion_clap": "LAION-CLAP score",
     "distribution": "Distances to real pieces",
     "memorisation.clap": "Nearest training items by CLAP",
     "memorisation.latents": "Nearest training items by latents",

@@ -25,7 +25,7 @@ from longform.train.evaluate.figures import (
     put_structure,
     signal_figures,
 )
-from longform.train.evaluate.full import put_full
+from longform.train.evaluate.full import Sides, put_full
 from longform.train.evaluate.generation import prompt_match
 from longform.train.evaluate.inventory import find_clips, find_real, median_seconds
 from longform.train.evaluate.measure import (
@@ -49,6 +49,7 @@ from longform.train.evaluate.zeroshot import (
 
 FORMAT = 1
 REAL_PIECES = 64
+KNOWN_PIECES = 1_000_000  # of which a clip may be told by the same words as one
 AUTOENCODER_PIECES = 16
 
 
@@ -127,15 +128,16 @@ def evaluate(inputs: Inputs, on_progress: OnProgress = quiet) -> Evaluation:
     """
     clips = find_clips(inputs.clips)
     seconds = median_seconds(clips)
-    pieces = []
+    known = []
     if inputs.reference is not None:
-        pieces = find_real(
+        known = find_real(
             inputs.reference,
             seconds=seconds,
             seed=inputs.seed,
-            count=REAL_PIECES,
+            count=REAL_PIECES if inputs.full is None else KNOWN_PIECES,
             split=inputs.held_out,
         )
+    pieces = known[:REAL_PIECES]
     settings = {"jobs": inputs.jobs, "on_progress": on_progress}
     done = Evaluation(
         made=measure_all(clips, inputs.scorer, stage="clips", **settings),
@@ -157,7 +159,9 @@ def evaluate(inputs: Inputs, on_progress: OnProgress = quiet) -> Evaluation:
         _autoencoder(done, inputs, on_progress)
         _model(done, inputs)
         if inputs.full is not None:
-            put_full(done.figures, done.absent, (done.made, done.real), inputs.full, on_progress)
+            sides = Sides(made=clips, real=pieces, known=known, **settings)
+            found = put_full(done.figures, done.absent, sides, inputs.full)
+            done.details["full"] = found
     done.figures.sort()
     return done
 

@@ -28,6 +28,8 @@ BETTER: dict[str, int] = {
     "distribution.density": 1,
     "distribution.coverage": 1,
     "distribution.tag_kl": -1,
+    "distribution.openl3": -1,
+    "distribution.passt": -1,
     "distribution.mirdd": -1,
     "signal.duration_error": -1,
     "signal.seam_largest": -1,
