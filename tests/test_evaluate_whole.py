@@ -296,6 +296,21 @@ def test_processes_do_not_change_a_figure(model: str, clips: Path) -> None:
         assert np.array_equal(one.windows, other.windows)
 
 
+def test_form_is_compared_with_pieces_of_its_length_alone(
+    model: str, real: Path, tmp_path: Path
+) -> None:
+    for number, seconds in enumerate([20.0, 20.0, 14.0, 14.0]):
+        piece(100, Key.parse("C major"), seconds, number).save(tmp_path / f"{number}.flac", bits=16)
+    settings = {"model": None, "scorer": model, "reference": real, "jobs": 1}
+    report = evaluation_command(tmp_path, **settings, out=tmp_path / "long")
+    told = report["absent"]["structure of real pieces"]
+    assert told == "0 of 8 are about as long as the clips, 4 are needed"
+    found = report["figures"]
+    assert "structure.changes_overlap" not in found
+    assert "real" not in found["structure.repetition_median"]
+    assert "real" in found["signal.loudness_median"], "what does not hang on length is compared"
+
+
 def test_without_real_pieces_their_sections_are_absent(
     model: str,
     tmp_path: Path,

@@ -22,6 +22,8 @@ from longform.train.evaluate.measure import Measured
 from longform.train.evaluate.mix import BANDS_HZ
 
 Population = Sequence[Measured]
+LONG_ENOUGH = 0.75
+"""Of the clips' median length: a real piece whose form is compared with theirs."""
 TAIL_ROOM_SECONDS, TAIL_GRACE_SECONDS = 1.0, 2.0
 
 
@@ -130,6 +132,17 @@ def form_values(clips: Population) -> dict[str, list[float | None]]:
         "repetition": [one.structure.repetition_share for one in clips],
         "similarity": [_far_similarity(one.structure.similarity) for one in clips],
     }
+
+
+def as_long(made: Population, real: Population) -> Population:
+    """The real pieces that are at least `LONG_ENOUGH` of the clips' median length.
+
+    A short piece has fewer sections to return to, and to repeat: its form is another by length.
+    """
+    if not made:
+        return real
+    least_seconds = LONG_ENOUGH * float(np.median([one.clip.signal.seconds for one in made]))
+    return [one for one in real if one.clip.signal.seconds >= least_seconds]
 
 
 def put_structure(figures: Figures, made: Population, real: Population, seed: int) -> None:

@@ -13,9 +13,10 @@ from longform.progress import OnProgress, quiet
 from longform.train.evaluate.autoencoder import evaluate_autoencoder
 from longform.train.evaluate.clips import summarise
 from longform.train.evaluate.definitions import DEFINITIONS
-from longform.train.evaluate.distances import frechet_distance
+from longform.train.evaluate.distances import SMALLEST, frechet_distance
 from longform.train.evaluate.figures import (
     Figures,
+    as_long,
     clip_row,
     put_attainable,
     put_autoencoder,
@@ -148,7 +149,7 @@ def evaluate(inputs: Inputs, on_progress: OnProgress = quiet) -> Evaluation:
     done.details["keys"] = summarise([one.clip for one in done.made])["key"]["relations"]
     with single_thread():
         tags = _hear_words(done, inputs)
-        put_structure(done.figures, done.made, done.real, inputs.seed)
+        _form(done, inputs)
         if done.real:
             found = put_distribution(done.figures, done.made, done.real, tags, inputs.seed)
             done.details["distribution"] = found
@@ -164,6 +165,17 @@ def evaluate(inputs: Inputs, on_progress: OnProgress = quiet) -> Evaluation:
             done.details["full"] = found
     done.figures.sort()
     return done
+
+
+def _form(done: Evaluation, inputs: Inputs) -> None:
+    """Structure, beside those real pieces that are as long as the clips."""
+    real = as_long(done.made, done.real)
+    enough = real if len(real) >= SMALLEST else []
+    put_structure(done.figures, done.made, enough, inputs.seed)
+    if done.real and not enough:
+        done.absent["structure of real pieces"] = (
+            f"{len(real)} of {len(done.real)} are about as long as the clips, {SMALLEST} are needed"
+        )
 
 
 def _hear_words(done: Evaluation, inputs: Inputs) -> tuple[list[np.ndarray], list[np.ndarray]]:
