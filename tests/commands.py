@@ -2,9 +2,14 @@
 
 import importlib
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
+from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
+
+from longform.dit.model import DiT
 
 Call = Callable[..., tuple[int, str, str]]
 """Runs one command line: exit code, stdout, stderr."""
@@ -22,3 +27,18 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
         return result
 
     monkeypatch.setattr(module, name, press)
+
+
+@contextmanager
+def interrupted_denoising() -> Iterator[None]:
+    """Press Ctrl-C whenever a denoiser begins a step."""
+
+    def press(module: nn.Module, _: object) -> None:
+        if isinstance(module, DiT):
+            signal.raise_signal(signal.SIGINT)
+
+    hook = register_module_forward_pre_hook(press)
+    try:
+        yield
+    finally:
+        hook.remove()

@@ -4,13 +4,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from torch import nn
-from torch.nn.modules.module import register_module_forward_pre_hook
 
 from longform import cli
-from longform.dit.model import DiT
 from longform.files import atomic
-from tests.commands import Call, interrupt_at
+from tests.commands import Call, interrupt_at, interrupted_denoising
 
 STAGES = [
     "longform.pipeline.timed",  # planning and conditioning
@@ -40,15 +37,8 @@ def test_an_interrupt_in_any_stage_is_one_line_code_130_and_leaves_nothing(
 def test_an_interrupt_while_denoising_leaves_nothing(
     call: Call, model_folder: Path, tmp_path: Path
 ) -> None:
-    def press(module: nn.Module, _: object) -> None:
-        if isinstance(module, DiT):
-            signal.raise_signal(signal.SIGINT)
-
-    hook = register_module_forward_pre_hook(press)
-    try:
+    with interrupted_denoising():
         code, out, err = call("generate", "x", "--model", model_folder, "-o", "a.wav")
-    finally:
-        hook.remove()
     assert (code, out) == (130, "") and "interrupted" in err and "Traceback" not in err
     assert not list(tmp_path.iterdir())
 

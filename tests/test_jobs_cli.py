@@ -2,20 +2,16 @@
 
 import json
 import os
-import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
-from torch import nn
-from torch.nn.modules.module import register_module_forward_pre_hook
 
 from longform.audio import info, read
 from longform.cli_jobs import read_region
-from longform.dit.model import DiT
 from longform.riff import read_chunks
 from longform.waveform import Waveform
-from tests.commands import Call, interrupt_at
+from tests.commands import Call, interrupt_at, interrupted_denoising
 
 
 @pytest.fixture
@@ -155,15 +151,8 @@ def test_an_interrupt_in_any_stage_is_code_130_and_leaves_nothing(
 def test_an_interrupt_while_denoising_leaves_nothing(
     call: Call, model_folder: Path, arguments: list[str]
 ) -> None:
-    def press(module: nn.Module, _: object) -> None:
-        if isinstance(module, DiT):
-            signal.raise_signal(signal.SIGINT)
-
-    hook = register_module_forward_pre_hook(press)
-    try:
+    with interrupted_denoising():
         code, out, err = call(*arguments, "--model", model_folder)
-    finally:
-        hook.remove()
     assert (code, out) == (130, "") and "interrupted" in err and os.listdir() == ["in.wav"]
 
 

@@ -7,10 +7,10 @@ CORPUS is a built songbook. A small DiT trains on the latents of one linear code
 steps, by each recipe. Its loss on held-out excerpts is measured at fixed noise levels, unweighted,
 so that recipes compare; it then makes clips for plans that the corpus does not hold. The estimators
 listen for tempo and key, and mini's CLAP says how far the clips lie from held-out excerpts that
-went through the same codec. The guidance intervals share the network of the first recipe.
+went through the same codec. All recipes are guided by 3 everywhere; the other guidances share the
+network of the first.
 """
 
-import argparse
 import json
 import time
 from pathlib import Path
@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from latent_candidates import Bench, gather, judge
-from latent_codecs import LinearCodec, fit, from_int16
+from latent_candidates import Bench, bench_parser, gather, judge
+from latent_codecs import HOP_SAMPLES, LinearCodec, fit, from_int16
 from latent_denoiser import CPU, GUIDANCE, Recipe, generate, tell, train
 from torch import Tensor
 
@@ -31,6 +31,7 @@ from longform.dit.guidance import Guidance
 from longform.train.evaluate.distances import frechet_distance
 from longform.train.evaluate.measure import towers, window_embeddings
 
+CHANNELS = 128
 RECIPES = {
     "half logit-normal (mini)": Recipe(),
     "uniform time": Recipe(logit_normal_share=0.0),
@@ -39,7 +40,6 @@ RECIPES = {
 }
 GUIDANCES = {
     "none": Guidance(),
-    "3, everywhere": GUIDANCE,
     "3, projected (mini)": Guidance(scale=3.0, projection=1.0),
     "3, noise below 0.9": Guidance(scale=3.0, interval=(0.0, 0.9)),
     "3, noise 0.2 to 0.9": Guidance(scale=3.0, interval=(0.2, 0.9)),
@@ -50,11 +50,11 @@ LEVELS = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)
 
 def main() -> None:
     """Train and listen; the tables are printed, everything goes to the file."""
-    options = _options()
+    options = bench_parser(__doc__, clips=32).parse_args()
     torch.set_flush_denormal(True)
     bench = gather(options)
     audio = [piece.audio for piece in bench.pieces]
-    codec, latents = fit("bands", 4096, audio, options.channels)
+    codec, latents = fit("bands", HOP_SAMPLES, audio, CHANNELS)
     real = _embed([codec.decode(codec.encode(from_int16(p.audio)), 0) for p in bench.held_out])
     plans = [piece.plan for piece in bench.pieces]
     rows: list[dict[str, Any]] = []
@@ -72,20 +72,6 @@ def main() -> None:
         rows.append({"guidance": name} | _made(bench, codec, first, guidance, real))
         _write(options.out, rows)
     print(_table(rows))
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("corpus", type=Path, help="folder of a built songbook")
-    parser.add_argument("--hours", type=float, default=2.0, help="of training audio, at most")
-    parser.add_argument("--steps", type=int, default=250, help="of each denoiser")
-    parser.add_argument("--channels", type=int, default=128, help="of the latents")
-    parser.add_argument("--whitening", type=float, default=0.5, help="of the latents, 0..1")
-    parser.add_argument("--clips", type=int, default=32, help="generated, and held-out excerpts")
-    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
-    return parser.parse_args()
 
 
 @torch.no_grad()

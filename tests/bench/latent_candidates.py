@@ -157,16 +157,22 @@ def main() -> None:
     print(f"in all {time.perf_counter() - started:.0f} s\n\n{table(report)}")
 
 
-def _options() -> argparse.Namespace:
+def bench_parser(description: str | None, clips: int) -> argparse.ArgumentParser:
+    """The options that `gather` reads, and the file to write."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("corpus", type=Path, help="folder of a built songbook")
     parser.add_argument("--hours", type=float, default=2.0, help="of training audio, at most")
     parser.add_argument("--steps", type=int, default=250, help="of each denoiser")
     parser.add_argument("--whitening", type=float, default=0.5, help="of the latents, 0..1")
-    parser.add_argument("--clips", type=int, default=16, help="generated, and held-out excerpts")
+    parser.add_argument("--clips", type=int, default=clips, help="generated, and held-out excerpts")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    return parser
+
+
+def _options() -> argparse.Namespace:
+    parser = bench_parser(__doc__, clips=16)
     default = [Candidate.parse(name) for name in CANDIDATES]
     parser.add_argument("--candidates", type=Candidate.parse, nargs="+", default=default)
     return parser.parse_args()

@@ -139,8 +139,6 @@ def as_long(made: Population, real: Population) -> Population:
 
     A short piece has fewer sections to return to, and to repeat: its form is another by length.
     """
-    if not made:
-        return real
     least_seconds = LONG_ENOUGH * float(np.median([one.clip.signal.seconds for one in made]))
     return [one for one in real if one.clip.signal.seconds >= least_seconds]
 
