@@ -39,9 +39,9 @@ def fit(trainee: Trainee, run: RunConfig) -> State:
         with ExitStack() as stack:
             job = start(trainee, run, accelerator, stack)
             _train(job)
-        accelerator.end_training()
         return job.state
     finally:
+        accelerator.end_training()  # a process group still alive at exit can abort the process
         for network in trainee.networks.values():
             accelerator.unwrap_model(network, keep_fp32_wrapper=False)
             vars(network).pop("forward", None)  # or a copy would call the original's
