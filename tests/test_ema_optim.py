@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from trainees import Layers
 
 from longform.errors import UserError
 from longform.train.config import OptimConfig
@@ -11,7 +12,9 @@ from longform.train.optim import (
     adamw,
     learning_rate,
     load_optimiser_tensors,
+    make_optimiser,
     optimiser_tensors,
+    set_learning_rate,
 )
 
 DIT = OptimConfig(lr=5e-5)  # the defaults are those of the Stable Audio 2.0 DiT
@@ -59,7 +62,7 @@ def test_vectors_decay_only_if_asked(decay_vectors: bool) -> None:
     network = nn.Linear(3, 3)
     start = {name: p.detach().clone() for name, p in network.named_parameters()}
     config = OptimConfig(lr=0.1, weight_decay=0.5, decay_vectors=decay_vectors)
-    optimiser = adamw(network, config)
+    optimiser = adamw(network.parameters(), config)
     for parameter in network.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimiser.step()
@@ -71,16 +74,47 @@ def test_vectors_decay_only_if_asked(decay_vectors: bool) -> None:
 
 def test_optimiser_state_by_name() -> None:
     network = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 1))
-    optimiser = adamw(network, DIT)
+    optimiser = adamw(network.parameters(), DIT)
     network(torch.ones(2, 3)).sum().backward()
     optimiser.step()
     tensors = optimiser_tensors(network, optimiser)
     assert {"0.weight/exp_avg", "1.bias/exp_avg_sq", "1.bias/step"} <= tensors.keys()
-    other = adamw(network, DIT)
+    other = adamw(network.parameters(), DIT)
     load_optimiser_tensors(network, other, tensors)
     again = optimiser_tensors(network, other)
     assert again.keys() == tensors.keys()
     assert all(torch.equal(again[name], tensors[name]) for name in tensors)
+
+
+def test_muon_turns_every_direction_alike() -> None:
+    """Matrices of layers move by U V^T of their gradient, scaled; the rest as by AdamW."""
+    network = Layers(8)
+    for parameter in network.parameters():
+        parameter.grad = torch.randn(parameter.shape)
+    start = {name: p.detach().clone() for name, p in network.named_parameters()}
+    config = OptimConfig(lr=0.1, kind="muon", weight_decay=0.5)
+    optimiser = make_optimiser(network, config)
+    optimiser.step()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None
+        moved = (parameter.detach() - start[name] * (1 - 0.1 * 0.5 * (parameter.ndim > 1))) / -0.1
+        if parameter.ndim == 1:  # the first step of AdamW is the sign of the gradient
+            torch.testing.assert_close(moved, parameter.grad.sign(), atol=1e-4, rtol=1e-4)
+            continue
+        u, _, v = torch.linalg.svd(parameter.grad, full_matrices=False)
+        along = u.T @ (moved / (0.2 * max(parameter.shape) ** 0.5)) @ v.T
+        # Five Newton-Schulz steps bring singular values near 1, not to it, in bfloat16.
+        assert (along.diagonal() - 1).abs().max() < 0.35
+        assert (along - along.diagonal().diag()).abs().max() < 0.05
+    set_learning_rate(optimiser, 0.0)
+    held = [p.detach().clone() for p in network.parameters()]
+    optimiser.step()
+    assert all(torch.equal(a, b) for a, b in zip(held, network.parameters(), strict=True))
+
+
+def test_muon_is_for_transformers() -> None:
+    with pytest.raises(UserError, match="kind: muon is for transformers"):
+        make_optimiser(nn.Linear(3, 3), OptimConfig(lr=0.1, kind="muon"))
 
 
 def test_the_average_follows_its_formula() -> None:

@@ -34,7 +34,7 @@ def test_the_loop_is_plain_torch(tmp_path: Path, accumulate: int) -> None:
 
     run = trainees.run_config("gan", tmp_path, 6, accumulate=accumulate)
     gan = trainees.make("gan", run)
-    optimisers = {n: adamw(m, run.optimisers[n]) for n, m in gan.networks.items()}
+    optimisers = {n: adamw(m.parameters(), run.optimisers[n]) for n, m in gan.networks.items()}
     for step in range(6):
         for phase in gan.phases(step):
             for name, network in gan.networks.items():

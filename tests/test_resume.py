@@ -41,13 +41,18 @@ def assert_equal_runs(one: Path, other: Path, step: int) -> None:
     assert figures(one) == figures(other)
 
 
-@pytest.mark.parametrize("kind", ["plain", "gan"])
+MUON = {"optimisers": {"model": {"lr": 0.01, "kind": "muon"}}}
+
+
+@pytest.mark.parametrize(("kind", "settings"), [("plain", {}), ("gan", {}), ("plain", MUON)])
 @pytest.mark.parametrize("stop", [3, 11], ids=["inside an epoch", "at the edge of one"])
-def test_resumed_equals_straight(tmp_path: Path, kind: str, stop: int) -> None:
+def test_resumed_equals_straight(
+    tmp_path: Path, kind: str, settings: dict[str, object], stop: int
+) -> None:
     assert (stop * 4) % trainees.ITEMS == 0 or stop == 3
-    trainees.train(kind, tmp_path / "straight", 14)
-    trainees.train(kind, tmp_path / "halves", stop)
-    trainees.train(kind, tmp_path / "halves", 14)
+    trainees.train(kind, tmp_path / "straight", 14, **settings)
+    trainees.train(kind, tmp_path / "halves", stop, **settings)
+    trainees.train(kind, tmp_path / "halves", 14, **settings)
     assert_equal_runs(tmp_path / "straight", tmp_path / "halves", 14)
 
 

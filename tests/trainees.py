@@ -29,17 +29,26 @@ class Config:
     poison_step: int = -1
 
 
+class Layers(nn.Module):
+    """Named as a transformer's, for Muon."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(6, width), nn.GELU(), nn.Dropout(0.2), nn.Linear(width, 3)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
 class Plain(Trainee):
     """Regression with dropout, so that the generator inside the layers counts too."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
         torch.manual_seed(config.run.seed)
-        self.networks = {
-            "model": nn.Sequential(
-                nn.Linear(6, config.width), nn.GELU(), nn.Dropout(0.2), nn.Linear(config.width, 3)
-            )
-        }
+        self.networks = {"model": Layers(config.width)}
         items = torch.Generator().manual_seed(5)
         self.inputs = torch.randn(ITEMS, 6, generator=items)
         self.targets = torch.randn(ITEMS, 3, generator=items)

@@ -10,9 +10,11 @@ from longform.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class OptimConfig:
-    """AdamW and its learning rate as a function of the step."""
+    """An optimiser and its learning rate as a function of the step."""
 
     lr: float
+    kind: Literal["adamw", "muon"] = "adamw"
+    """`muon`: Muon for the matrices of a transformer's layers, AdamW for what is not one."""
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.001
     decay_vectors: bool = False

@@ -1,8 +1,11 @@
-"""AdamW with its parameter groups, and learning rates as pure functions of the step."""
+"""Optimisers with their parameter groups, and learning rates as pure functions of the step."""
+
+from collections.abc import Iterable
 
 import torch
 from torch import nn
 
+from longform.errors import UserError
 from longform.train.config import OptimConfig
 
 
@@ -23,10 +26,21 @@ def learning_rate(config: OptimConfig, step: int, steps: int) -> float:
     return config.final_lr + (config.lr - config.final_lr) * max(0.0, left)
 
 
-def adamw(network: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
-    """AdamW over the trainable parameters; one-dimensional ones decay only if asked for."""
+def make_optimiser(network: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
+    """The optimiser of `config.kind` over the trainable parameters of `network`.
+
+    Raises:
+        UserError: there is nothing for Muon in this network.
+    """
+    if config.kind == "muon":
+        return MuonAdamW(network, config)
+    return adamw(network.parameters(), config)
+
+
+def adamw(parameters: Iterable[nn.Parameter], config: OptimConfig) -> torch.optim.AdamW:
+    """AdamW over the trainable ones; one-dimensional ones decay only if asked for."""
     groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
-    for parameter in network.parameters():
+    for parameter in parameters:
         if parameter.requires_grad:
             groups[config.decay_vectors or parameter.ndim > 1].append(parameter)
     return torch.optim.AdamW(
@@ -40,6 +54,41 @@ def adamw(network: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
         eps=config.eps,
         fused=True,
     )
+
+
+class MuonAdamW(torch.optim.Optimizer):
+    """Muon for the matrices inside a transformer's layers, AdamW for everything else.
+
+    Muon (K. Jordan 2024) moves a matrix by its momentum (0.95, Nesterov) made orthogonal. Its
+    updates are scaled by 0.2 sqrt(max(rows, columns)), so that they are as large as AdamW's (arXiv
+    2502.16982, eq. 4): rate, decay and schedule of `config` serve both.
+
+    Raises:
+        UserError: no trainable matrix of `network` lies in a list named `layers`.
+    """
+
+    def __init__(self, network: nn.Module, config: OptimConfig) -> None:
+        named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+        matrices = [p for name, p in named if p.ndim == 2 and "layers" in name.split(".")]
+        if not matrices:
+            raise UserError("kind: muon is for transformers, this network has none; use adamw")
+        taken = {id(parameter) for parameter in matrices}
+        self.muon = torch.optim.Muon(
+            matrices,
+            lr=config.lr,
+            weight_decay=config.weight_decay,
+            adjust_lr_fn="match_rms_adamw",
+        )
+        self.adamw = adamw([p for _, p in named if id(p) not in taken], config)
+        super().__init__([parameter for _, parameter in named], {})
+        self.param_groups = [*self.muon.param_groups, *self.adamw.param_groups]
+        self.muon.state = self.adamw.state = self.state
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """One update by the gradients there are."""
+        self.muon.step()
+        self.adamw.step()
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, value: float) -> None:

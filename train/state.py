@@ -14,7 +14,7 @@ from longform.errors import UserError
 from longform.train import checkpoints
 from longform.train.config import RunConfig
 from longform.train.ema import Ema
-from longform.train.optim import adamw, load_optimiser_tensors, optimiser_tensors
+from longform.train.optim import load_optimiser_tensors, make_optimiser, optimiser_tensors
 from longform.train.trainee import Trainee
 
 Grown = Callable[[str, dict[str, Tensor], dict[str, Any]], tuple[dict[str, Tensor], list[str]]]
@@ -29,7 +29,7 @@ class State:
     """
 
     networks: dict[str, nn.Module]
-    optimisers: dict[str, torch.optim.AdamW]
+    optimisers: dict[str, torch.optim.Optimizer]
     averages: dict[str, Ema]
     step: int = 0
     seconds: float = 0.0
@@ -122,7 +122,7 @@ def build(trainee: Trainee, run: RunConfig) -> State:
     names = trainee.averaged if run.ema > 0 else ()
     return State(
         networks=trainee.networks,
-        optimisers={n: adamw(m, run.optimisers[n]) for n, m in trainee.networks.items()},
+        optimisers={n: make_optimiser(m, run.optimisers[n]) for n, m in trainee.networks.items()},
         averages={n: Ema(trainee.networks[n], run.ema, run.ema_warmup) for n in names},
         facts={
             "parts": {name: asdict(part) for name, part in trainee.parts().items()},

@@ -195,7 +195,7 @@ def train(
     dit.latent_scale.copy_(latent_scale(every.std(1), whitening))
     silence = codec.encode(torch.zeros(2, 4 * codec.hop_samples))[:, 1:2]
     windows = Windows(codec=codec, plans=plans, latents=latents, silence=silence, rates=Dropout())
-    optimiser, ema = adamw(network, OPTIMISER), Ema(network, EMA_DECAY, "ratio")
+    optimiser, ema = adamw(network.parameters(), OPTIMISER), Ema(network, EMA_DECAY, "ratio")
     rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
     losses = []
     for step in range(steps):
