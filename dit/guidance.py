@@ -62,8 +62,9 @@ def guided(
     low, high = guidance.interval
 
     def denoise(x: Tensor, time: Tensor) -> Tensor:
-        _, share = alpha_sigma(time[:1], objective)
-        if not low <= float(share) <= high:
+        _, share = alpha_sigma(time, objective)
+        inside = (low <= share) & (share <= high)
+        if not inside.any():
             return model(x, time, condition)
         doubled = model(torch.cat([x, x]), torch.cat([time, time]), both)
         wanted, unwanted = doubled.chunk(2)
@@ -74,7 +75,9 @@ def guided(
             mixed = wanted + (guidance.scale - 1) * (difference - along)
         else:
             mixed = unwanted + guidance.scale * difference
-        return rescaled(mixed, wanted, guidance.rescale) if guidance.rescale else mixed
+        if guidance.rescale:
+            mixed = rescaled(mixed, wanted, guidance.rescale)
+        return mixed if inside.all() else torch.where(inside.view(-1, 1, 1), mixed, wanted)
 
     return denoise
 

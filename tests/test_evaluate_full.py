@@ -1,5 +1,6 @@
 """Scores by the user's own weights, and the targets that a report is held against."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -68,7 +69,12 @@ def test_scores_of_the_weights_that_are_there_and_the_way_to_the_others(
     assert figures.values["distribution.openl3"] == {"value": round(frechet_distance(*frames), 4)}
     wood = [passt_probabilities(judge, waves[side[0].path]) for side in (sides.made, sides.real)]
     assert figures.values["distribution.passt"] == {"value": round(passt_kl(*wood), 4)}
-    assert details == {"openl3_frames": 8, "openl3_frames_real": 8, "passt_pairs": 1}
+    sums = {
+        f"{kind}_sha256": hashlib.sha256((tmp_path / kind / "model.safetensors").read_bytes())
+        for kind in ("openl3", "passt")
+    }
+    counts = {"openl3_frames": 8, "openl3_frames_real": 8, "passt_pairs": 1}
+    assert details == counts | {name: value.hexdigest() for name, value in sums.items()}
     assert absent.keys() == {"obedience.laion_clap"}
     assert "laion_clap is not in the folder of --full; put a" in absent["obedience.laion_clap"]
     assert heard[3] == Progress("OpenL3", 4, 4) and heard[-1] == Progress("PaSST", 2, 2)

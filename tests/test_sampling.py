@@ -204,6 +204,9 @@ def test_guidance_mixes_both_branches_in_one_call_inside_its_interval() -> None:
     torch.testing.assert_close(inside, unwanted + 4 * (wanted - unwanted))
     torch.testing.assert_close(outside, wanted)
     assert model.batches == [4, 2]
+    apart = denoise(x, torch.tensor([0.5, 0.9]))  # as in distillation, where each item has its own
+    torch.testing.assert_close(apart, torch.stack([inside[0], outside[1]]))
+    assert model.batches.pop() == 4
     for same in (
         guided(model, told, null, Guidance()),
         guided(model, told, None, Guidance(scale=9)),

@@ -13,6 +13,7 @@ network of the first.
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 import torch
 from latent_candidates import Bench, bench_parser, gather, judge
 from latent_codecs import HOP_SAMPLES, LinearCodec, fit, from_int16
-from latent_denoiser import CPU, GUIDANCE, Recipe, generate, tell, train
+from latent_denoiser import CPU, GUIDANCE, OPTIMISER, Recipe, generate, tell, train
 from torch import Tensor
 
 from longform.audio import Waveform
@@ -37,6 +38,9 @@ RECIPES = {
     "uniform time": Recipe(logit_normal_share=0.0),
     "logit-normal time": Recipe(logit_normal_share=1.0),
     "min-SNR 5, uniform time": Recipe(logit_normal_share=0.0, least_snr=5.0),
+    "logit-normal time, Muon": Recipe(
+        logit_normal_share=1.0, optimiser=replace(OPTIMISER, kind="muon")
+    ),
 }
 GUIDANCES = {
     "none": Guidance(),

@@ -21,7 +21,7 @@ from longform.train.config import OptimConfig
 from longform.train.dit import latent_scale
 from longform.train.dit_config import Dropout
 from longform.train.ema import Ema
-from longform.train.optim import adamw, learning_rate, set_learning_rate
+from longform.train.optim import learning_rate, make_optimiser, set_learning_rate
 
 WINDOW_SAMPLES = 256 * HOP_SAMPLES
 BATCH_FRAMES = 16 * 256
@@ -56,6 +56,7 @@ class Recipe:
 
     logit_normal_share: float = 0.5
     least_snr: float | None = None
+    optimiser: OptimConfig = OPTIMISER
 
     def weights(self, time: Tensor) -> Tensor:
         """Of the losses of items at `time` (b,)."""
@@ -195,11 +196,11 @@ def train(
     dit.latent_scale.copy_(latent_scale(every.std(1), whitening))
     silence = codec.encode(torch.zeros(2, 4 * codec.hop_samples))[:, 1:2]
     windows = Windows(codec=codec, plans=plans, latents=latents, silence=silence, rates=Dropout())
-    optimiser, ema = adamw(network.parameters(), OPTIMISER), Ema(network, EMA_DECAY, "ratio")
+    optimiser, ema = make_optimiser(network, recipe.optimiser), Ema(network, EMA_DECAY, "ratio")
     rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
     losses = []
     for step in range(steps):
-        set_learning_rate(optimiser, learning_rate(OPTIMISER, step, steps))
+        set_learning_rate(optimiser, learning_rate(recipe.optimiser, step, steps))
         batch, prompts, drop = windows.draw(rng)
         clean = dit.standardise(batch)
         share = recipe.logit_normal_share
@@ -209,7 +210,7 @@ def train(
             predicted = network(flow.noised(clean, noise, time), time, prompts, drop)
         loss = (flow.loss(predicted, clean, noise, time) * recipe.weights(time)).mean()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), OPTIMISER.clip_norm)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.optimiser.clip_norm)
         optimiser.step()
         optimiser.zero_grad()
         ema.update(step + 1)

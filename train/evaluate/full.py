@@ -9,6 +9,7 @@ are here, while their weights are not. Nothing is downloaded.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,9 @@ PASST = Weights(
 ALL = (CLAP, OPENL3, PASST)
 
 
+Details = dict[str, int | str]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sides:
     """The clips, the real pieces beside them, and all real pieces that a clip can be paired with.
@@ -106,17 +110,18 @@ def check_full(folder: Path) -> None:
             load(folder / one.folder / one.files[0])
 
 
-def put_full(
-    figures: Figures, absent: dict[str, str], sides: Sides, folder: Path
-) -> dict[str, int]:
+def put_full(figures: Figures, absent: dict[str, str], sides: Sides, folder: Path) -> Details:
     """Add the scores whose weights are there; of the others tell why not, and the way out.
 
-    Returns how much was compared: frames of either side, pairs.
+    Returns how much was compared (frames of either side, pairs), and the SHA-256 of the weights.
     """
-    details: dict[str, int] = {}
+    details: Details = {}
     for one, put in ((CLAP, _put_clap), (OPENL3, _put_openl3), (PASST, _put_passt)):
         if one.missing(folder) is None:
             why_not = put(figures, details, sides, folder / one.folder)
+            if why_not is None:
+                with open(folder / one.folder / one.files[-1], "rb") as file:
+                    details[f"{one.folder}_sha256"] = file_digest(file, "sha256").hexdigest()
         else:
             why_not = f"{one.folder} is not in the folder of --full; {one.source}"
         if why_not is not None:
@@ -124,7 +129,7 @@ def put_full(
     return details
 
 
-def _put_clap(figures: Figures, _: dict[str, int], sides: Sides, folder: Path) -> str | None:
+def _put_clap(figures: Figures, _: Details, sides: Sides, folder: Path) -> str | None:
     ours, theirs = (
         laion_clap_score(folder, side, sides.on_progress) for side in (sides.made, sides.real)
     )
@@ -132,9 +137,7 @@ def _put_clap(figures: Figures, _: dict[str, int], sides: Sides, folder: Path) -
     return None if ours is not None else "no clip has a prompt"
 
 
-def _put_openl3(
-    figures: Figures, details: dict[str, int], sides: Sides, folder: Path
-) -> str | None:
+def _put_openl3(figures: Figures, details: Details, sides: Sides, folder: Path) -> str | None:
     if not sides.real:
         return NO_REFERENCE
     told = openl3_of(folder / OPENL3.files[0], (*sides.made, *sides.real), sides)
@@ -146,7 +149,7 @@ def _put_openl3(
     return None
 
 
-def _put_passt(figures: Figures, details: dict[str, int], sides: Sides, folder: Path) -> str | None:
+def _put_passt(figures: Figures, details: Details, sides: Sides, folder: Path) -> str | None:
     pairs = paired(sides.made, sides.known)
     if not pairs:
         return NO_PAIRS if sides.known else NO_REFERENCE
