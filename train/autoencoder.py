@@ -21,6 +21,7 @@ from longform.autoencoder.losses import (
     hinge_generator,
     scale_invariant_sdr_db,
 )
+from longform.autoencoder.pulse import PulseLoss
 from longform.autoencoder.spectral import Spectral
 from longform.autoencoder.spectral_start import start_from_data
 from longform.autoencoder.tones import PitchLoss
@@ -60,6 +61,9 @@ class AutoencoderTrainee(Trainee):
         self._check_crops()
         self.spectral_loss = _spectral_loss(config.loss, rate)
         self.pitch_loss = _pitch_loss(config)
+        self.pulse_loss = None
+        if config.loss.pulse:
+            self.pulse_loss = PulseLoss(rate, self.autoencoder.hop_samples)
         cache = config.data.cache or Path(config.data.folder) / ".cache"
         self.cache = cache_audio(
             config.data.folder, cache, sample_rate=rate, channels=channels, on_progress=_show
@@ -90,6 +94,8 @@ class AutoencoderTrainee(Trainee):
         self.spectral_loss.to(device)
         if self.pitch_loss is not None:
             self.pitch_loss.to(device)
+        if self.pulse_loss is not None:
+            self.pulse_loss.to(device)
         run = self.config.run
         resumed = checkpoints.newest(Path(run.out) / "checkpoints", lambda _: None) is not None
         network = self.networks["generator"]
@@ -185,6 +191,8 @@ class AutoencoderTrainee(Trainee):
         }
         if self.pitch_loss is not None:
             losses["pitch"] = self.pitch_loss(fake, audio)
+        if self.pulse_loss is not None:
+            losses["pulse"] = self.pulse_loss(fake)
         if weights.waveform:
             losses["waveform"] = F.l1_loss(fake, audio)
         if adversarial:

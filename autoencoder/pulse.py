@@ -1,0 +1,69 @@
+"""A loss against envelopes that beat with the latent rate, as a decoder without a clock makes them.
+
+`longform.train.evaluate.artefacts` hears the same pulse in finished audio, with numbers of its own.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from longform.autoencoder.stft import stft_magnitude
+from longform.errors import UserError
+
+STEPS = 32  # readings of the envelope per latent
+TEETH = 8  # multiples of the latent rate that are looked at
+BANDS_HZ = ((250.0, 1_000.0), (1_000.0, 4_000.0), (4_000.0, 12_000.0))
+SHORTEST = 128  # samples of a window
+QUIETEST = 0.02  # magnitude of a band (a full-scale sine has 128) below which nothing beats
+
+
+class PulseLoss(nn.Module):
+    """How far the multiples of the latent rate stand out of the modulation spectra, in nepers.
+
+    Raises:
+        UserError: a latent is too short for an envelope of several readings.
+    """
+
+    window: Tensor
+
+    def __init__(self, sample_rate: int, hop_samples: int) -> None:
+        super().__init__()
+        self.window_samples, self.hop_samples = 4 * hop_samples // STEPS, hop_samples
+        self.register_buffer("window", torch.hann_window(self.window_samples), persistent=False)
+        hz_per_bin = sample_rate / self.window_samples
+        if self.window_samples < SHORTEST:
+            raise UserError(
+                f"loss.pulse is for latents of {SHORTEST * STEPS // 4} samples or more, "
+                f"these have {hop_samples}"
+            )
+        edges = [[round(hz / hz_per_bin) for hz in band] for band in BANDS_HZ]
+        self.bins = [slice(low, high) for low, high in edges if high > low]
+
+    def forward(self, audio: Tensor) -> Tensor:
+        """Audio (b, c, f * hop), decoded from f latents -> scalar: the mean over the bands of
+
+        max(0, log(power at the multiples / power between them)), of all signals together. One
+        signal's modulation spectrum says little; a batch of 16 has about 0.1 of chance in it.
+        """
+        latents = audio.shape[-1] // self.hop_samples
+        with torch.autocast(audio.device.type, enabled=False):
+            signals = audio.float().flatten(0, 1)[:, : latents * self.hop_samples]
+            power = stft_magnitude(signals, self.window)[:, :-1].square()
+            bands = [self._beating(power[..., bins].sum(-1), latents) for bins in self.bins]
+            return torch.stack(bands).mean()
+
+    def _beating(self, power: Tensor, latents: int) -> Tensor:
+        """Of one band's power (n, f * STEPS)."""
+        envelope = power.sqrt()
+        mean = envelope.mean(-1, keepdim=True)
+        heard = mean[:, 0] > QUIETEST
+        if not heard.any():
+            return power.new_zeros(())
+        ripple = envelope[heard] / mean[heard] - 1
+        taper = torch.hann_window(ripple.shape[-1], device=ripple.device)
+        spectrum = torch.fft.rfft(ripple * taper).abs().square()
+        around = functional.avg_pool1d(spectrum[:, None], latents, 1, latents // 2)[:, 0]
+        relative = spectrum / around[:, : spectrum.shape[1]].clamp(min=1e-12)
+        inside = relative[:, latents : latents * (TEETH + 1)].unflatten(-1, (TEETH, latents))
+        places = inside.mean((0, 1))
+        return (places[0] / places[1:].mean()).log().relu()
