@@ -112,8 +112,8 @@ def test_muon_turns_every_direction_alike() -> None:
     assert all(torch.equal(a, b) for a, b in zip(held, network.parameters(), strict=True))
 
 
-def test_muon_is_for_transformers() -> None:
-    with pytest.raises(UserError, match="kind: muon is for transformers"):
+def test_muon_needs_layers() -> None:
+    with pytest.raises(UserError, match="no matrices in layers or stages; use adamw"):
         make_optimiser(nn.Linear(3, 3), OptimConfig(lr=0.1, kind="muon"))
 
 

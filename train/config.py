@@ -14,7 +14,7 @@ class OptimConfig:
 
     lr: float
     kind: Literal["adamw", "muon"] = "adamw"
-    """`muon`: Muon for the matrices of a transformer's layers, AdamW for what is not one."""
+    """`muon`: Muon for the matrices of a network's layers, AdamW for all else."""
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.001
     decay_vectors: bool = False

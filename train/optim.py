@@ -56,22 +56,27 @@ def adamw(parameters: Iterable[nn.Parameter], config: OptimConfig) -> torch.opti
     )
 
 
+HIDDEN = {"layers", "stages"}
+"""Lists of a network that hold what is neither its input nor its output."""
+
+
 class MuonAdamW(torch.optim.Optimizer):
-    """Muon for the matrices inside a transformer's layers, AdamW for everything else.
+    """Muon for the matrices inside a network's layers or stages, AdamW for everything else.
 
     Muon (K. Jordan 2024) moves a matrix by its momentum (0.95, Nesterov) made orthogonal. Its
     updates are scaled by 0.2 sqrt(max(rows, columns)), so that they are as large as AdamW's (arXiv
     2502.16982, eq. 4): rate, decay and schedule of `config` serve both.
 
     Raises:
-        UserError: no trainable matrix of `network` lies in a list named `layers`.
+        UserError: no trainable matrix of `network` lies in a list of these names.
     """
 
     def __init__(self, network: nn.Module, config: OptimConfig) -> None:
         named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
-        matrices = [p for name, p in named if p.ndim == 2 and "layers" in name.split(".")]
+        matrices = [p for name, p in named if p.ndim == 2 and HIDDEN & set(name.split("."))]
         if not matrices:
-            raise UserError("kind: muon is for transformers, this network has none; use adamw")
+            places = " or ".join(sorted(HIDDEN))
+            raise UserError(f"kind: muon: this network has no matrices in {places}; use adamw")
         taken = {id(parameter) for parameter in matrices}
         self.muon = torch.optim.Muon(
             matrices,
