@@ -64,7 +64,8 @@ def guided(
     def denoise(x: Tensor, time: Tensor) -> Tensor:
         _, share = alpha_sigma(time, objective)
         inside = (low <= share) & (share <= high)
-        if not inside.any():
+        count = int(inside.sum())
+        if count == 0:
             return model(x, time, condition)
         doubled = model(torch.cat([x, x]), torch.cat([time, time]), both)
         wanted, unwanted = doubled.chunk(2)
@@ -77,7 +78,7 @@ def guided(
             mixed = unwanted + guidance.scale * difference
         if guidance.rescale:
             mixed = rescaled(mixed, wanted, guidance.rescale)
-        return mixed if inside.all() else torch.where(inside.view(-1, 1, 1), mixed, wanted)
+        return mixed if count == len(x) else torch.where(inside.view(-1, 1, 1), mixed, wanted)
 
     return denoise
 

@@ -393,6 +393,23 @@ def test_the_pulse_loss_hears_what_the_evaluation_hears(hop_samples: int) -> Non
     assert told[-1] < 0.5 * told[0]
 
 
+def test_a_run_learns_not_to_beat_if_asked(corpus: Path) -> None:
+    config = _config(corpus)
+    assert config.oobleck is not None
+    config = replace(config, oobleck=replace(config.oobleck, strides=(32, 64)))
+    longer = replace(config.data, crop_samples=8 * 2048)
+    deaf, hearing = (
+        AutoencoderTrainee(replace(config, data=longer, loss=replace(config.loss, pulse=weight)))
+        for weight in (0.0, 2.0)
+    )
+    before, after = (_losses(one, "generator", step=0) for one in (deaf, hearing))
+    assert "pulse" not in before and after["pulse"] > 0
+    torch.testing.assert_close(after["loss"], before["loss"] + 2 * after["pulse"])
+    short = replace(config.data, crop_samples=2 * 2048)
+    with pytest.raises(UserError, match="needs crops of 4 latents, 8192 samples"):
+        AutoencoderTrainee(replace(config, data=short, loss=replace(config.loss, pulse=2.0)))
+
+
 def test_the_pulse_loss_needs_latents_that_last() -> None:
     with pytest.raises(UserError, match=r"loss\.pulse is for latents of 1024 samples or more"):
         PulseLoss(44100, 512)

@@ -21,7 +21,7 @@ from longform.autoencoder.losses import (
     hinge_generator,
     scale_invariant_sdr_db,
 )
-from longform.autoencoder.pulse import PulseLoss
+from longform.autoencoder.pulse import FEWEST_LATENTS, PulseLoss
 from longform.autoencoder.spectral import Spectral
 from longform.autoencoder.spectral_start import start_from_data
 from longform.autoencoder.tones import PitchLoss
@@ -61,9 +61,8 @@ class AutoencoderTrainee(Trainee):
         self._check_crops()
         self.spectral_loss = _spectral_loss(config.loss, rate)
         self.pitch_loss = _pitch_loss(config)
-        self.pulse_loss = None
-        if config.loss.pulse:
-            self.pulse_loss = PulseLoss(rate, self.autoencoder.hop_samples)
+        hop = self.autoencoder.hop_samples
+        self.pulse_loss = PulseLoss(rate, hop) if config.loss.pulse else None
         cache = config.data.cache or Path(config.data.folder) / ".cache"
         self.cache = cache_audio(
             config.data.folder, cache, sample_rate=rate, channels=channels, on_progress=_show
@@ -260,6 +259,11 @@ class AutoencoderTrainee(Trainee):
             raise UserError(
                 f"data.crop_samples is {data.crop_samples}, not a multiple of the {hop} samples of "
                 f"a latent frame; {max(1, data.crop_samples // hop) * hop} would do"
+            )
+        if self.config.loss.pulse and data.crop_samples < FEWEST_LATENTS * hop:
+            raise UserError(
+                f"loss.pulse needs crops of {FEWEST_LATENTS} latents, {FEWEST_LATENTS * hop} "
+                f"samples; data.crop_samples is {data.crop_samples}"
             )
         longest = max(self.config.loss.fft_sizes + self.config.discriminator.fft_sizes)
         if data.crop_samples <= longest // 2:

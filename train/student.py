@@ -33,15 +33,13 @@ from longform.train.trainee import Batch, Draw, Part
 class StudentTraining(DiTTraining):
     """A run that distils the denoiser of `teacher`, a run folder, a checkpoint or a bundle.
 
-    `guidance`, `guidance_interval` (of the share of noise) and `projection` are how the teacher is
-    guided, `sigma_min` and `sigma_max` the noise
+    `guidance` and `projection` are how the teacher is guided, `sigma_min` and `sigma_max` the noise
     levels between which the `steps` of the student lie.
     """
 
     teacher: str
     steps: int = 8
     guidance: float = 3.0
-    guidance_interval: tuple[float, float] = (0.0, 1.0)
     projection: float = 1.0
     sigma_min: float = 0.03
     sigma_max: float = 80.0
@@ -140,12 +138,7 @@ class StudentTrainee(DiTTrainee):
         """The teacher under guidance, told what the student is told."""
         conditioner = self.teacher.conditioner
         wanted = conditioner(self._told(batch))
-        config = self.config
-        guidance = Guidance(
-            scale=config.guidance,
-            interval=config.guidance_interval,
-            projection=config.projection,
-        )
+        guidance = Guidance(scale=self.config.guidance, projection=self.config.projection)
         return guided(self.teacher.dit, wanted, conditioner.null(wanted), guidance)
 
     @property
