@@ -68,15 +68,20 @@ def time_of_sigma(sigma: Tensor) -> Tensor:
     return sigma.atan() * (2 / math.pi)
 
 
-def draw_times(count: int, generator: torch.Generator, logit_normal_share: float = 0.5) -> Tensor:
+def draw_times(
+    count: int,
+    generator: torch.Generator,
+    logit_normal_share: float = 0.5,
+    logit_normal_mean: float = 0.0,
+) -> Tensor:
     """Time steps of one batch, (count,): uniform in `count` strata, a share of them logit-normal.
 
-    Each item is logit-normal (arXiv 2403.03206, eq. 19, mean 0, deviation 1) with the given
-    probability: middle times, where most is decided, come more often and no time goes unseen.
+    Each item is logit-normal (arXiv 2403.03206, eq. 19, deviation 1) with the given probability:
+    middle times, where most is decided, come more often. A mean above 0 moves them to more noise.
     """
     strata = torch.randperm(count, generator=generator)
     uniform = (strata + torch.rand(count, generator=generator)) / count
-    normal = torch.randn(count, generator=generator).sigmoid()
+    normal = (torch.randn(count, generator=generator) + logit_normal_mean).sigmoid()
     chosen = torch.rand(count, generator=generator) < logit_normal_share
     return torch.where(chosen, normal, uniform)
 

@@ -360,3 +360,11 @@ def test_time_steps_cover_all_and_favour_the_middle() -> None:
     normal_share = math.erf(math.log(3) / math.sqrt(2))
     assert middle == pytest.approx(0.5 * 0.5 + 0.5 * normal_share, abs=0.02)
     assert (times < 0.05).float().mean() > 0.02
+
+
+def test_a_mean_moves_the_logit_normal_time_steps_to_more_noise() -> None:
+    generator = torch.Generator().manual_seed(0)
+    times = torch.stack([flow.draw_times(16, generator, 1.0, 0.5) for _ in range(1000)])
+    assert times.median() == pytest.approx(1 / (1 + math.exp(-0.5)), abs=0.01)
+    logits = times.logit()
+    assert logits.std() == pytest.approx(1.0, abs=0.03)

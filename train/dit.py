@@ -127,8 +127,8 @@ class DiTTrainee(Trainee):
     ) -> dict[str, Tensor]:
         clean, objective = self._standardise(batch["latents"]), self.config.dit.objective
         noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-        time = flow.draw_times(len(clean), generator, self.config.logit_normal_share)
-        time = time.to(clean.device)
+        share, mean = self.config.logit_normal_share, self.config.logit_normal_mean
+        time = flow.draw_times(len(clean), generator, share, mean).to(clean.device)
         predicted = networks[phase](
             flow.noised(clean, noise, time, objective), time, self._told(batch), batch["drop"]
         )

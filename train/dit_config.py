@@ -80,6 +80,8 @@ class DiTTraining:
     """How far the latents' channels are brought to equal variance, 0..1."""
     logit_normal_share: float = 0.5
     """Share of the time steps that are logit-normal; the others are uniform."""
+    logit_normal_mean: float = 0.0
+    """Where these lie: 0 is centred on as much noise as signal, above it there is more noise."""
     start_share: float = 0.1
     """Share of the windows that begin where the piece begins, as all do at inference."""
     gradient_checkpointing: bool = False
