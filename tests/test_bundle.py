@@ -233,6 +233,10 @@ def test_trained_runs_become_a_bundle(model_folder: Path, tmp_path: Path) -> Non
     assert made.manifest.card["checkpoints"]["dit"] == "dit, step 7"
     for name in ("autoencoder.safetensors", "clap.safetensors", "dit.safetensors"):
         assert (made.folder / name).read_bytes() == (model_folder / name).read_bytes()
+    for again in ("second", "third"):
+        parts = dict.fromkeys(("autoencoder", "clap", "dit"), made.folder)
+        made = pack(tmp_path / again, name="new", **parts)
+        assert made.manifest.card["checkpoints"]["dit"] == "model 'new' (dit, step 7)"
     runs["dit"] = tmp_path / "clap"
     with pytest.raises(UserError, match="holds clap, not the part 'dit'"):
         pack(tmp_path / "bad", name="new", **runs)

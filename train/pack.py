@@ -132,7 +132,9 @@ def _bundled(bundle: Bundle, name: str) -> Trained:
         raise UserError(f"model {bundle.name!r} has no {name}")
     file, prefix = ("dit", f"{name}.") if name in ("dit", "conditioner") else (name, "")
     came_from = bundle.manifest.card.get("checkpoints", {}).get(name)
-    source = f"model {bundle.name!r}" + (f" ({came_from})" if came_from else "")
+    source = f"model {bundle.name!r}"
+    if came_from:  # a model that was packed from itself is named once
+        source = came_from if came_from.startswith(source) else f"{source} ({came_from})"
     kind = part.kind if isinstance(part, AutoencoderPart) else None
     config = to_mapping(part) if isinstance(part, StudentPart) else part.config
     return Trained(kind, config, bundle.tensors(file, prefix), source)
