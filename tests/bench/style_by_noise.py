@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from longform.clap.reader import ClapReader
 from longform.pipeline import Pipeline, Request
 from longform.train.evaluate.zeroshot import STYLE_NAMES, embed_words, style_probabilities
 from longform.train.songbook.compose import compose
@@ -56,11 +57,13 @@ def main() -> None:
     options = parser.parse_args()
     teacher = Pipeline.from_pretrained(options.model)
     pipe = teacher if options.teacher or teacher.student is None else teacher.student
+    reader = teacher.encode_text
+    assert isinstance(reader, ClapReader), "this model has no CLAP"
     words = embed_words(teacher.bundle.clap(), teacher.bundle.tokenizer())
     rows: dict[str, list[tuple[bool, bool, float]]] = {}
 
     def judge(name: str, style: str, wave: Waveform) -> None:
-        heard = np.asarray(teacher.encode_text.hear(wave))[None]
+        heard = np.asarray(reader.hear(wave))[None]
         shares, asked = style_probabilities(heard, words)[0], STYLE_NAMES.index(style)
         rank = int((shares > shares[asked]).sum())
         rows.setdefault(name, []).append(
