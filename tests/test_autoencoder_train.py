@@ -12,10 +12,8 @@ import pytest
 import soundfile
 import torch
 import yaml
-from torch import Tensor
 
 from longform.autoencoder.build import build
-from longform.autoencoder.pulse import PulseLoss
 from longform.autoencoder.spectral import Spectral
 from longform.config import from_mapping, load_yaml, to_mapping
 from longform.errors import UserError
@@ -23,7 +21,6 @@ from longform.train import checkpoints
 from longform.train.audio_cache import AudioCache, CachedItem, cache_audio
 from longform.train.autoencoder import AutoencoderTrainee, split_items, train
 from longform.train.autoencoder_config import AutoencoderTrainConfig
-from longform.train.evaluate.artefacts import hear_artefacts
 from longform.train.trainee import Draw
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -365,34 +362,6 @@ def test_mistakes_in_a_run_config_are_named(corpus: Path) -> None:
         replace(config.discriminator, scales_per_step=3)
 
 
-def beating(depth: float, hop_samples: int, seed: int = 0) -> Tensor:
-    """Noise (8, 2, 16 * hop) whose level goes up and down three times in every latent."""
-    noise = torch.randn(8, 2, 16 * hop_samples, generator=torch.Generator().manual_seed(seed))
-    turns = torch.arange(noise.shape[-1]) * (3 / hop_samples)
-    return 0.1 * noise * (1 + depth * torch.cos(2 * torch.pi * turns))
-
-
-@pytest.mark.parametrize("hop_samples", [2048, 4096])
-def test_the_pulse_loss_hears_what_the_evaluation_hears(hop_samples: int) -> None:
-    loss, even = PulseLoss(44100, hop_samples), beating(0.0, hop_samples)
-    assert loss(even) < 0.1
-    assert loss(beating(0.1, hop_samples)) > 0.5
-    assert loss(torch.zeros(1, 2, 4 * hop_samples)) == 0
-    beats = beating(0.1, hop_samples)
-    assert loss(beats[..., 100:-100]) > 0.5, "the grid need not be known"
-    signal = beats.transpose(0, 1).reshape(2, -1).numpy()
-    assert hear_artefacts(signal, 44100, hop_samples).pulse["4-12 kHz"] > 2
-    level = torch.zeros(hop_samples, requires_grad=True)  # in nepers, alike in every latent
-    optimiser = torch.optim.Adam([level], lr=0.01)
-    told = []
-    for _ in range(15):
-        optimiser.zero_grad()
-        told.append(loss(beats * level.exp().repeat(16)))
-        told[-1].backward()
-        optimiser.step()
-    assert told[-1] < 0.5 * told[0]
-
-
 def test_a_run_learns_not_to_beat_if_asked(corpus: Path) -> None:
     config = _config(corpus)
     assert config.oobleck is not None
@@ -408,8 +377,3 @@ def test_a_run_learns_not_to_beat_if_asked(corpus: Path) -> None:
     short = replace(config.data, crop_samples=2 * 2048)
     with pytest.raises(UserError, match="needs crops of 4 latents, 8192 samples"):
         AutoencoderTrainee(replace(config, data=short, loss=replace(config.loss, pulse=2.0)))
-
-
-def test_the_pulse_loss_needs_latents_that_last() -> None:
-    with pytest.raises(UserError, match=r"loss\.pulse is for latents of 1024 samples or more"):
-        PulseLoss(44100, 512)

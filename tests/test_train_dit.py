@@ -262,6 +262,23 @@ def test_the_objective_of_the_config_is_what_is_trained(
     assert max(found["flow"]) < 1e-6 and min(found["v"]) > 1e-2
 
 
+class Clock(nn.Module):
+    """Remembers the time steps that it was asked at."""
+
+    def forward(self, x: Tensor, time: Tensor, *_: object) -> Tensor:
+        self.time = time
+        return x
+
+
+def test_time_steps_lie_where_the_config_says(folder: Path, clap: Path, tmp_path: Path) -> None:
+    settings = {"logit_normal_share": 1.0, "logit_normal_mean": 8.0}
+    made = DiTTrainee(config(folder, clap, tmp_path / "run", **settings))
+    made.prepare(torch.device("cpu"))
+    clock = Clock()
+    made.losses("dit", {"dit": clock}, made.draw(Draw(0, 0)), torch.Generator().manual_seed(0))
+    assert clock.time.min() > 0.9
+
+
 def test_what_does_not_fit_is_told(folder: Path, clap: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"dit\.guide_channels is 3; this conditioner makes"):
         config(folder, clap, tmp_path, dit=replace(DIT, guide_channels=3))

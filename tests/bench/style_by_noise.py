@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from longform.clap.reader import ClapReader
+from longform.music.plan import Plan
 from longform.pipeline import Pipeline, Request
 from longform.train.evaluate.zeroshot import STYLE_NAMES, embed_words, style_probabilities
 from longform.train.songbook.compose import compose
@@ -34,22 +35,23 @@ def steps_from(pipe: Pipeline, level: float) -> int:
 
 
 @torch.inference_mode()
-def denoised(pipe: Pipeline, request: Request, latents: Tensor, level: float | None) -> Waveform:
-    """`latents` (d, f) under noise of `level`, denoised; from noise alone without a level."""
-    plan = pipe.plan(request, SECONDS)
+def denoised(pipe: Pipeline, request: Request, plan: Plan, latents: Tensor) -> list[Waveform]:
+    """`latents` (d, f) denoised from under each noise of `LEVELS`, and from noise alone."""
     condition, null = pipe.condition(request, SECONDS, plan, pipe.planned(plan, SECONDS))
-    begin = {} if level is None else {"init": latents[None], "sigma_max": level}
-    if level is not None:
-        request = replace(request, steps=steps_from(pipe, level))
-    settings = pipe.settle(request)
-    guided = pipe.guided(condition, null, settings)
     noise = pipe.noise(request, 0, pipe.span(SECONDS))
-    made = pipe.denoise(guided, noise, request, settings, **begin)
-    return pipe.decode(made[0], seconds=SECONDS)
+    found = []
+    for level in (*LEVELS, None):
+        begin = {} if level is None else {"init": latents[None], "sigma_max": level}
+        steps = None if level is None else steps_from(pipe, level)
+        settings = pipe.settle(replace(request, steps=steps))
+        guided = pipe.guided(condition, null, settings)
+        made = pipe.denoise(guided, noise, request, settings, **begin)
+        found.append(pipe.decode(made[0], seconds=SECONDS))
+    return found
 
 
 def main() -> None:
-    """Print the table after every piece's turn."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--model", default="mini")
     parser.add_argument("--teacher", action="store_true")
@@ -60,6 +62,7 @@ def main() -> None:
     reader = teacher.encode_text
     assert isinstance(reader, ClapReader), "this model has no CLAP"
     words = embed_words(teacher.bundle.clap(), teacher.bundle.tokenizer())
+    names = [f"{level:g}" for level in LEVELS] + [f"{pipe.defaults.sigma_max:g}, noise alone"]
     rows: dict[str, list[tuple[bool, bool, float]]] = {}
 
     def judge(name: str, style: str, wave: Waveform) -> None:
@@ -79,13 +82,8 @@ def main() -> None:
         latents = pipe.encode(wave)[:, : pipe.span(SECONDS)]
         judge("recording", style, wave)
         judge("round trip", style, pipe.decode(latents, seconds=SECONDS))
-        for level in LEVELS:
-            judge(f"{level:g}", style, denoised(pipe, request, latents, level))
-        judge(
-            f"{pipe.defaults.sigma_max:g}, noise alone",
-            style,
-            denoised(pipe, request, latents, None),
-        )
+        for name, wave in zip(names, denoised(pipe, request, plan, latents), strict=True):
+            judge(name, style, wave)
     print(f"{len(rows['recording'])} pieces       first   top 3  cosine")
     for name, found in rows.items():
         first, three, cosine = np.mean(np.array(found, float), axis=0)
