@@ -19,12 +19,12 @@ def white_noise(samples: int) -> Tensor:
     return torch.randn(samples, generator=torch.Generator().manual_seed(0))
 
 
-def even_noise(samples: int, steps: int = 200) -> Tensor:
+def even_noise(samples: int, steps: int = 200, device: torch.device | None = None) -> Tensor:
     """Noise (samples,) of unit variance that goes round without a seam, white but even.
 
     The mean distance of its log-magnitudes from their mean falls from 0.48 to about 0.28.
     """
-    noise = white_noise(samples).requires_grad_()
+    noise = white_noise(samples).to(device).requires_grad_()
     optimiser = torch.optim.Adam([noise], lr=_RATE)
     for step in range(steps):
         optimiser.param_groups[0]["lr"] = _RATE * (1 - step / steps)

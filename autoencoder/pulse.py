@@ -16,6 +16,8 @@ BANDS_HZ = ((250.0, 1_000.0), (1_000.0, 4_000.0), (4_000.0, 12_000.0))
 SHORTEST = 128  # samples of a window
 FEWEST_LATENTS = 4
 QUIETEST = 0.02  # magnitude of a band (a full-scale sine has 128) below which nothing beats
+EVENEST = 4
+"""Of so many signals the evenest is judged apart too: held sounds, where a pulse stands bare."""
 
 
 class PulseLoss(nn.Module):
@@ -42,9 +44,10 @@ class PulseLoss(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """Audio (b, c, f * hop), decoded from f latents, to a scalar: the mean over the bands of
-        max(0, log(power at the multiples / power between them)), of all signals together.
+        max(0, log(power at the multiples / power between them)), of all signals together and
+        of the evenest quarter.
 
-        Noise in 8 stereo crops of 16 latents has less than 0.1 of it by chance.
+        Noise in 8 stereo crops of 16 latents has less than 0.15 of it by chance.
         """
         latents = audio.shape[-1] // self.hop_samples
         with torch.autocast(audio.device.type, enabled=False):
@@ -61,10 +64,12 @@ class PulseLoss(nn.Module):
         if not heard.any():
             return power.new_zeros(())
         ripple = envelope[heard] / mean[heard] - 1
+        order = ripple.square().mean(-1).argsort()
         taper = torch.hann_window(ripple.shape[-1], device=ripple.device)
         spectrum = torch.fft.rfft(ripple * taper).abs().square()
         around = functional.avg_pool1d(spectrum[:, None], latents, 1, latents // 2)[:, 0]
         relative = spectrum / around[:, : spectrum.shape[1]].clamp(min=1e-12)
         inside = relative[:, latents : latents * (TEETH + 1)].unflatten(-1, (TEETH, latents))
-        places = inside.mean((0, 1)).clamp(min=1e-6)
-        return (places[0] / places[1:].mean()).log().relu()
+        evenest = inside[order[: -(-len(order) // EVENEST)]]
+        groups = (part.mean((0, 1)).clamp(min=1e-6) for part in (inside, evenest))
+        return torch.stack([(g[0] / g[1:].mean()).log().relu() for g in groups]).mean()

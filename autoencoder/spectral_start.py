@@ -58,7 +58,7 @@ def start_from_data(network: Spectral, batches: Iterable[Tensor]) -> float:
         network.decoder.linear.bias.view(-1, BINS).sub_(down)
     if config.noise:
         noise = network.head.even_noise
-        noise.copy_(even_noise(noise.numel()).view_as(noise))
+        noise.copy_(even_noise(noise.numel(), device=noise.device).view_as(noise))
         network.decoder.noise.bias.fill_(CHANCE)
     return float(variances[-network.latent_channels :].sum() / variances.sum())
 
@@ -74,15 +74,17 @@ def head_log_magnitude(network: Spectral, audio: Tensor) -> Tensor:
 def fit_linear(layer: nn.Linear, inputs: Tensor, targets: Tensor) -> None:
     """Set a layer to the ridge regression of targets (n, m) on inputs (n, d), both float64."""
     design = torch.cat([inputs, torch.ones_like(inputs[:, :1])], dim=1)
-    ridge = 1e-3 * len(design) * torch.eye(design.shape[1], dtype=torch.double)
-    solution = torch.linalg.solve(design.T @ design + ridge, design.T @ targets)
+    products = design.T @ design
+    products.diagonal().add_(1e-3 * len(design))
+    solution = torch.linalg.solve(products, design.T @ targets)
     layer.weight.copy_(solution[:-1].T)
     layer.bias.copy_(solution[-1])
 
 
 def _rise(network: Spectral, low_hz: float, high_hz: float) -> Tensor:
     """0 for bins up to `low_hz`, 1 from `high_hz`, a slope over the logarithm between; (BINS,)."""
-    hz = torch.arange(BINS) * network.sample_rate / HEAD_WINDOW
+    bins = torch.arange(BINS, device=network.decoder.linear.bias.device)
+    hz = bins * network.sample_rate / HEAD_WINDOW
     return (torch.log(hz.clamp(min=1) / low_hz) / math.log(high_hz / low_hz)).clamp(0, 1)
 
 

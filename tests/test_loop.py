@@ -240,4 +240,4 @@ def test_prefetch_keeps_order_and_hands_on_errors() -> None:
             take(5)
     with prefetched(make, 0, 1000, 1) as take:
         assert take(0) == 0
-    assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]

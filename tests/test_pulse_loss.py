@@ -37,6 +37,22 @@ def test_the_pulse_loss_hears_what_the_evaluation_hears(hop_samples: int) -> Non
     assert told[-1] < 0.5 * told[0]
 
 
+def test_held_sounds_are_not_lost_among_others() -> None:
+    loss, samples = PulseLoss(44100, 4096), 16 * 4096
+    time = torch.arange(samples) / 44100
+    tones = torch.sin(
+        2 * torch.pi * torch.outer(torch.tensor([440.0, 660, 2000, 2500, 6000]), time)
+    )
+    noise = torch.randn(samples, generator=torch.Generator().manual_seed(1))
+    held = 0.05 * tones.sum(0) + 0.003 * noise
+    signals = beating(0.0, 4096).flatten(0, 1).repeat(2, 1)
+    signals *= 1 + 4 * (2.3 * time % 1 < 0.1)  # thirty-two that are far from even
+    signals[:2] = held
+    assert loss(signals[:, None]) < 0.05
+    signals[:2] *= 1 + 0.02 * torch.cos(2 * torch.pi * 3 / 4096 * torch.arange(samples))
+    assert loss(signals[:, None]) > 0.1
+
+
 def test_the_pulse_loss_needs_latents_that_last() -> None:
     with pytest.raises(UserError, match=r"loss\.pulse is for latents of 1024 samples or more"):
         PulseLoss(44100, 512)

@@ -17,6 +17,7 @@ from longform.errors import UserError
 from longform.files import atomic
 from longform.progress import OnProgress, Progress, quiet
 from longform.train.dataset import Item, scan
+from longform.train.prefetch import READERS, made_ahead
 
 SAMPLES, INDEX = "audio.i16", "audio.json"
 FULL_SCALE = 32767
@@ -98,13 +99,16 @@ def _decode(
 ) -> dict[str, Any]:
     """Decode everything; the index is written last, so that half a cache is never taken for one."""
     rate, channels = wanted["sample_rate"], wanted["channels"]
+
+    def read(item: Item) -> tuple[Item, np.ndarray]:
+        wave = audio.read(item.path, sample_rate=rate, channels=channels).samples
+        return item, np.rint(np.clip(wave.T, -1, 1) * FULL_SCALE).astype(np.int16)
+
     items: list[CachedItem] = []
     start = 0
     (out / INDEX).unlink(missing_ok=True)
     with atomic(out / SAMPLES, overwrite=True) as temporary, open(temporary, "wb") as target:
-        for number, item in enumerate(found):
-            wave = audio.read(item.path, sample_rate=rate, channels=channels).samples
-            scaled = np.rint(np.clip(wave.T, -1, 1) * FULL_SCALE).astype(np.int16)
+        for number, (item, scaled) in enumerate(made_ahead(read, found, READERS)):
             scaled.tofile(target)
             items.append(CachedItem(item.id, item.split, start, len(scaled)))
             start += len(scaled)

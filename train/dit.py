@@ -116,7 +116,8 @@ class DiTTrainee(Trainee):
             items += [self.latents.items[n] for n in numbers]
         captions = [pick_caption(item, rng, config.dropout.text) for item in items]
         text, mask = self.text.batch(captions)
-        return dropped(joined(batches), config.dropout, rng) | {"text": text, "text_mask": mask}
+        batch = dropped(joined(batches), config.dropout, rng)
+        return batch | self._path(batch["latents"], draw) | {"text": text, "text_mask": mask}
 
     def losses(
         self,
@@ -126,9 +127,7 @@ class DiTTrainee(Trainee):
         generator: torch.Generator,
     ) -> dict[str, Tensor]:
         clean, objective = self._standardise(batch["latents"]), self.config.dit.objective
-        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-        share, mean = self.config.logit_normal_share, self.config.logit_normal_mean
-        time = flow.draw_times(len(clean), generator, share, mean).to(clean.device)
+        noise, time = batch["noise"], batch["time"]
         predicted = networks[phase](
             flow.noised(clean, noise, time, objective), time, self._told(batch), batch["drop"]
         )
@@ -183,6 +182,15 @@ class DiTTrainee(Trainee):
         own = {key.removeprefix("dit."): t for key, t in tensors.items() if key.startswith("dit.")}
         found, new = grown(own, before, self.config.dit, self.config.conditioner)
         return tensors | {f"dit.{key}": tensor for key, tensor in found.items()}, new
+
+    def _path(self, latents: Tensor, draw: Draw) -> dict[str, Tensor]:
+        """Noise like the latents (b, d, f) and the times (b,) to which they are noised."""
+        generator, config = draw.generator("path"), self.config
+        share, mean = config.logit_normal_share, config.logit_normal_mean
+        return {
+            "noise": torch.randn(latents.shape, generator=generator),
+            "time": flow.draw_times(len(latents), generator, share, mean),
+        }
 
     def _answers(
         self, rng: np.random.Generator, size: int

@@ -28,6 +28,7 @@ from longform.progress import OnProgress, Progress, quiet
 from longform.train.coder import Source, load_autoencoder
 from longform.train.dataset import Item, Rejected, survey
 from longform.train.latents import FORMAT, INDEX, MAX_INDEX_BYTES, LatentDataset, LatentItem
+from longform.train.prefetch import READERS, made_ahead
 from longform.train.trainee import Draw
 
 SHARD_BYTES = 256 << 20
@@ -170,9 +171,10 @@ def _encode_shard(
     tensors: dict[str, Tensor] = {}
     rejected: dict[str, str] = {}
     count, sums, squares = 0, torch.zeros(channels).double(), torch.zeros(channels).double()
-    for number, item in enumerate(group, 1):
+    samples = made_ahead(partial(_samples_or_error, job.autoencoder), group, READERS)
+    for number, (item, heard) in enumerate(zip(group, samples, strict=True), 1):
         try:
-            latents = _encode_item(job, item)
+            latents = _encode_item(job, item, heard)
         except UserError as error:
             rejected[str(item.path)] = str(error)
             continue
@@ -198,14 +200,16 @@ def _encode_shard(
 
 
 @torch.inference_mode()
-def _encode_item(job: _Job, item: Item) -> Tensor:
+def _encode_item(job: _Job, item: Item, heard: np.ndarray | UserError) -> Tensor:
     """Latents (d, f) float16 on the CPU.
 
     Raises:
-        UserError: the audio cannot be read, or a latent does not fit into 16 bits.
+        UserError: the audio could not be read, or a latent does not fit into 16 bits.
     """
+    if isinstance(heard, UserError):
+        raise heard
     network = job.autoencoder
-    samples = torch.from_numpy(_samples(network, item))[None].to(job.device)
+    samples = torch.from_numpy(heard)[None].to(job.device)
     posterior = encode_windowed(network, samples, _window_frames(job))
     latents = posterior.mean
     if job.sample:
@@ -215,6 +219,13 @@ def _encode_item(job: _Job, item: Item) -> Tensor:
     if not torch.isfinite(half).all():
         raise UserError(f"{item.path}: a latent is not finite in 16 bits")
     return half
+
+
+def _samples_or_error(network: Autoencoder, item: Item) -> np.ndarray | UserError:
+    try:
+        return _samples(network, item)
+    except UserError as error:
+        return error
 
 
 def _samples(network: Autoencoder, item: Item) -> np.ndarray:

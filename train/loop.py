@@ -63,7 +63,7 @@ def _train(job: Job) -> None:
     ):
         while state.step < run.steps:
             started = time.monotonic()
-            batches = send_to_device(batches_of(state.step), job.accelerator.device)
+            batches = batches_of(state.step)
             for phase in job.trainee.phases(state.step):
                 _update(job, phase, batches)
             state.step += 1
@@ -95,7 +95,9 @@ def _train(job: Job) -> None:
 
 
 def _draw(job: Job, step: int) -> list[Batch]:
-    return [job.trainee.draw(_source(job, step, micro)) for micro in range(job.run.accumulate)]
+    """The batches of one step, on the training device: what makes them ahead moves them too."""
+    batches = [job.trainee.draw(_source(job, step, micro)) for micro in range(job.run.accumulate)]
+    return cast(list[Batch], send_to_device(batches, job.accelerator.device))
 
 
 def _source(job: Job, step: int, micro: int) -> Draw:

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from longform.files import atomic
 from longform.mel import LogMel
 from longform.progress import OnProgress, Progress, quiet
 from longform.train.dataset import Item
+from longform.train.prefetch import READERS, made_ahead
 
 _DATA, _INDEX = "mel.f16", "mel.json"
 _LISTENED = ("sample_rate", "fft_samples", "hop_samples", "bands", "low_hz", "high_hz")
@@ -91,15 +90,12 @@ def _write(
 def _spectrograms(items: Sequence[Item], config: AudioConfig) -> Iterator[np.ndarray]:
     """(frames, bands) float16 of each item, in order; a few are in the making at any time."""
     log_mel = log_mel_of(config)
-    workers = min(8, os.cpu_count() or 1)
 
     def one(item: Item) -> np.ndarray:
         mel = read_log_mel(item.path, log_mel, config.sample_rate)
         return mel.T.contiguous().half().numpy()
 
-    with ThreadPoolExecutor(workers) as pool:
-        for first in range(0, len(items), 4 * workers):
-            yield from pool.map(one, items[first : first + 4 * workers])
+    return made_ahead(one, items, READERS)
 
 
 def _fingerprint(items: Sequence[Item], config: AudioConfig) -> str:

@@ -81,6 +81,11 @@ class StudentTrainee(DiTTrainee):
         super().prepare(device)
         self.teacher.to(device)
 
+    def compile(self) -> None:
+        super().compile()
+        for layer in self.teacher.dit.transformer.layers:
+            layer.compile(dynamic=False)
+
     def losses(
         self,
         phase: str,
@@ -88,7 +93,7 @@ class StudentTrainee(DiTTrainee):
         batch: Batch,
         generator: torch.Generator,
     ) -> dict[str, Tensor]:
-        return {"loss": self._apart(networks[phase], batch, generator).mean()}
+        return {"loss": self._apart(networks[phase], batch).mean()}
 
     @torch.no_grad()
     def validate(self, networks: Mapping[str, nn.Module], step: int) -> dict[str, float]:
@@ -99,9 +104,8 @@ class StudentTrainee(DiTTrainee):
         apart = []
         for first in range(0, len(data), self.config.run.batch):
             numbers = np.arange(first, min(first + self.config.run.batch, len(data)))
-            batch = self._held_out_batch(data, numbers)
-            generator = Draw(0, first).generator()
-            apart.append(self._apart(networks[self.name], batch, generator).cpu())
+            batch = self._held_out_batch(data, numbers, Draw(0, first))
+            apart.append(self._apart(networks[self.name], batch).cpu())
         return {"loss": float(torch.cat(apart).mean())}
 
     def parts(self) -> dict[str, Part]:
@@ -114,19 +118,21 @@ class StudentTrainee(DiTTrainee):
         """Another student's weights as they are: both are configured as their teachers."""
         return tensors, []
 
-    def _apart(self, student: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Squared distance between what student and teacher say, per item (b,)."""
-        config = self.config
-        clean = self._standardise(batch["latents"])
-        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-        level, following = (
-            levels.to(clean.device)
-            for levels in stretches(
-                len(clean), config.steps, config.sigma_min, config.sigma_max, generator
-            )
+    def _path(self, latents: Tensor, draw: Draw) -> dict[str, Tensor]:
+        """Noise like the latents (b, d, f) and the levels (b,) between which a step goes."""
+        generator, config = draw.generator("path"), self.config
+        noise = torch.randn(latents.shape, generator=generator)
+        level, following = stretches(
+            len(latents), config.steps, config.sigma_min, config.sigma_max, generator
         )
+        return {"noise": noise, "level": level, "following": following}
+
+    def _apart(self, student: nn.Module, batch: Batch) -> Tensor:
+        """Squared distance between what student and teacher say, per item (b,)."""
+        clean = self._standardise(batch["latents"])
+        level, following = batch["level"], batch["following"]
         time = flow.time_of_sigma(level)
-        x = flow.noised(clean, noise, time)
+        x = flow.noised(clean, batch["noise"], time)
         with torch.autocast(clean.device.type, torch.bfloat16, enabled=self._half):
             landed = crossed(self._taught(batch), x, level, following)
         wanted = velocity_towards(x, landed.float(), level, following)
@@ -145,16 +151,17 @@ class StudentTrainee(DiTTrainee):
     def _half(self) -> bool:
         return self.config.run.mixed_precision == "bf16"
 
-    def _held_out_batch(self, data: LatentDataset, numbers: np.ndarray) -> Batch:
+    def _held_out_batch(self, data: LatentDataset, numbers: np.ndarray, draw: Draw) -> Batch:
         frames = self.config.windows[0].frames
         items = [data.items[n] for n in numbers]
         starts = [max(0, (item.frames - frames) // 2) for item in items]
         batch = self.windows.batch(data, numbers, starts, frames)
         text, mask = self.text.batch([next(iter(item.captions), None) for item in items])
+        batch |= self._path(batch["latents"], draw) | {"text": text, "text_mask": mask}
         device = next(self.teacher.parameters()).device
         return {
             key: value.to(device) if isinstance(value, Tensor) else value
-            for key, value in (batch | {"text": text, "text_mask": mask}).items()
+            for key, value in batch.items()
         }
 
 

@@ -27,12 +27,12 @@ ASKED_SHARE = 0.5
 
 
 class Windows:
-    """Makes batches for one conditioner; the plans of pieces are read once."""
+    """Makes batches for one conditioner; the guides of pieces are drawn once."""
 
     def __init__(self, conditioner: ConditionerConfig) -> None:
         self.config = conditioner
         self.features = tuple(one.name for one in conditioner.guide_features)
-        self._known: dict[tuple[str, str], tuple[Plan | None, np.ndarray | None]] = {}
+        self._drawn: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
 
     def batch(
         self, data: LatentDataset, numbers: np.ndarray, starts: Sequence[int], frames: int
@@ -44,7 +44,9 @@ class Windows:
         guides = np.zeros((len(items), frames, self.config.feature_channels), np.float32)
         given = np.zeros((len(items), len(self.features)), bool)
         for row, (item, start) in enumerate(zip(items, starts, strict=True)):
-            self._draw_guide(data, item, start, guides[row], given[row])
+            whole, given[row] = self._guide(data, item)
+            part = whole[start : start + frames]
+            guides[row, : len(part)] = part
         batch = {
             "ids": [item.id for item in items],
             "latents": torch.stack(latents),
@@ -76,39 +78,31 @@ class Windows:
         asked = torch.tensor([name in ASKED_FEATURES for name in self.features], dtype=torch.bool)
         return mask & (asked | ~rows[:, None])
 
-    def _draw_guide(
-        self,
-        data: LatentDataset,
-        item: LatentItem,
-        start: int,
-        lines: np.ndarray,
-        given: np.ndarray,
-    ) -> None:
-        """Fill in the guide (frames, channels) of a window and which features it has (features,).
+    def _guide(self, data: LatentDataset, item: LatentItem) -> tuple[np.ndarray, np.ndarray]:
+        """The guide (frames, channels) of a whole item and which features it has (features,).
 
         A composed piece has a plan, and a melody where its lead plays; recordings and effects have
         neither.
         """
+        key = (str(data.folder), item.id)
+        if key not in self._drawn:
+            self._drawn[key] = self._draw_guide(item, data.latent_rate_hz)
+        return self._drawn[key]
+
+    def _draw_guide(self, item: LatentItem, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
+        given = np.zeros(len(self.features), bool)
+        lines = np.zeros((item.frames, self.config.feature_channels), np.float32)
         if not self.features:
-            return
-        plan, notes = self._facts(data, item)
-        frames, rate_hz, seconds = len(lines), data.latent_rate_hz, start / data.latent_rate_hz
-        if plan is not None:
-            lines[:, :GUIDE_CHANNELS] = guide(plan, frames, rate_hz, seconds)
+            return lines, given
+        text = item.facts.get("plan")
+        notes = read_notes(item.facts.get("melody"), f"item {item.id!r}")
+        if text is not None:
+            lines[:, :GUIDE_CHANNELS] = guide(Plan.from_json(text), item.frames, rate_hz)
             given[:] = [name != MELODY for name in self.features]
         if notes is not None and MELODY in self.features:
-            lines[:, FEATURES[MELODY]] = melody_lines(notes, frames, rate_hz, seconds)
+            lines[:, FEATURES[MELODY]] = melody_lines(notes, item.frames, rate_hz)
             given[self.features.index(MELODY)] = True
-
-    def _facts(
-        self, data: LatentDataset, item: LatentItem
-    ) -> tuple[Plan | None, np.ndarray | None]:
-        key = (str(data.folder), item.id)
-        if key not in self._known:
-            text = item.facts.get("plan")
-            plan = None if text is None else Plan.from_json(text)
-            self._known[key] = plan, read_notes(item.facts.get("melody"), f"item {item.id!r}")
-        return self._known[key]
+        return lines, given
 
 
 def dropped(batch: Mapping[str, Any], rates: Dropout, rng: np.random.Generator) -> dict[str, Any]:
