@@ -12,7 +12,7 @@ from longform.errors import UserError
 
 STEPS = 32  # readings of the envelope per latent
 TEETH = 8  # multiples of the latent rate that are looked at
-BANDS_HZ = ((250.0, 1_000.0), (1_000.0, 4_000.0), (4_000.0, 12_000.0))
+BANDS_HZ = ((60.0, 250.0), (250.0, 1_000.0), (1_000.0, 4_000.0), (4_000.0, 12_000.0))
 SHORTEST = 128  # samples of a window
 FEWEST_LATENTS = 4
 QUIETEST = 0.02  # magnitude of a band (a full-scale sine has 128) below which nothing beats

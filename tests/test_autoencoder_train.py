@@ -310,7 +310,13 @@ def _linear_path(trainee: AutoencoderTrainee, prepared: bool) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    "name", ["autoencoder_mini", "autoencoder_mini_decoder", "autoencoder_oobleck"]
+    "name",
+    [
+        "autoencoder_mini",
+        "autoencoder_mini_decoder",
+        "autoencoder_mini_adversarial",
+        "autoencoder_oobleck",
+    ],
 )
 def test_shipped_configs_build_and_step_at_toy_width(name: str, corpus: Path) -> None:
     toy = ["oobleck.channels=1"] if name.endswith("oobleck") else ["spectral.encoder_width=8"]
