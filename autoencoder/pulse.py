@@ -40,7 +40,10 @@ class PulseLoss(nn.Module):
         self.hop_samples = hop_samples
         self.register_buffer("window", torch.hann_window(window_samples), persistent=False)
         hz_per_bin = sample_rate / window_samples
-        self.bins = [slice(*(round(hz / hz_per_bin) for hz in band)) for band in BANDS_HZ]
+        bins = [slice(*(round(hz / hz_per_bin) for hz in band)) for band in BANDS_HZ]
+        self.bins = [
+            band for band in bins if band.start > 0
+        ]  # short windows cannot tell the lowest
 
     def forward(self, audio: Tensor) -> Tensor:
         """Audio (b, c, f * hop), decoded from f latents, to a scalar: the mean over the bands of
