@@ -41,9 +41,8 @@ class PulseLoss(nn.Module):
         self.register_buffer("window", torch.hann_window(window_samples), persistent=False)
         hz_per_bin = sample_rate / window_samples
         bins = [slice(*(round(hz / hz_per_bin) for hz in band)) for band in BANDS_HZ]
-        self.bins = [
-            band for band in bins if band.start > 0
-        ]  # short windows cannot tell the lowest
+        # Short windows cannot tell the lowest band from the level.
+        self.bins = [band for band in bins if band.start > 0]
 
     def forward(self, audio: Tensor) -> Tensor:
         """Audio (b, c, f * hop), decoded from f latents, to a scalar: the mean over the bands of

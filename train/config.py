@@ -107,7 +107,7 @@ class RunConfig:
     threads: int = 0
     """CPU threads of this process; 0 leaves torch's choice."""
     prefetch: int = 2
-    """Batches drawn ahead in a thread; 0 draws in the loop."""
+    """Batches drawn ahead, each in a thread of its own; 0 draws in the loop."""
     ema: float = 0.9999
     """Decay of the moving average; 0 keeps none."""
     ema_warmup: Literal["ratio", "power"] = "ratio"

@@ -1,5 +1,6 @@
 """Latents on disk: shards of safetensors and an index, read by windows without loading them."""
 
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,7 @@ class LatentDataset:
             if not (self.folder / shard).is_file():
                 raise UserError(f"{self.folder / shard}: is missing; encode the corpus again")
         self._shards: OrderedDict[str, safe_open] = OrderedDict()
+        self._lock = threading.Lock()  # several threads make batches
 
     def __len__(self) -> int:
         return len(self.items)
@@ -101,9 +103,10 @@ class LatentDataset:
     def _shard(self, name: str) -> "safe_open":
         from safetensors import safe_open
 
-        if name not in self._shards:
-            if len(self._shards) >= _OPEN_SHARDS:
-                self._shards.popitem(last=False)
-            self._shards[name] = safe_open(self.folder / name, framework="pt")
-        self._shards.move_to_end(name)
-        return self._shards[name]
+        with self._lock:
+            if name not in self._shards:
+                if len(self._shards) >= _OPEN_SHARDS:
+                    self._shards.popitem(last=False)
+                self._shards[name] = safe_open(self.folder / name, framework="pt")
+            self._shards.move_to_end(name)
+            return self._shards[name]
