@@ -6,31 +6,23 @@ import torch
 from torch import nn
 
 from longform.autoencoder.basis import take_basis
-from longform.autoencoder.spectral import Spectral, SpectralConfig
-
-CONFIG = SpectralConfig(
-    latent_channels=6,
-    encoder_width=16,
-    encoder_depth=1,
-    decoder_widths=(16, 8, 8),
-    decoder_depths=(1, 1, 1),
-    tones=96,
-    noise=True,
-)
+from longform.autoencoder.spectral import Spectral
+from tests.tiny import LATENT_CHANNELS, SPECTRAL
 
 
 def test_the_latents_are_the_references_and_the_sound_is_its_own() -> None:
     torch.manual_seed(0)
-    network = Spectral(CONFIG).eval()
+    network = Spectral(SPECTRAL).eval()
     nn.init.normal_(network.encoder.project_out.weight, std=0.05)
     nn.init.normal_(network.decoder.tone_linear.weight, std=0.05)
     reference = copy.deepcopy(network)
-    turn, shift = torch.eye(6) + 0.3 * torch.randn(6, 6), torch.randn(6)
+    n = LATENT_CHANNELS
+    turn, shift = torch.eye(n) + 0.3 * torch.randn(n, n), torch.randn(n)
     with torch.no_grad():
         reference.encoder.linear.weight.copy_(turn @ reference.encoder.linear.weight)
         out = reference.encoder.project_out
-        out.weight[:6], out.bias[:6] = turn @ out.weight[:6], turn @ out.bias[:6] + shift
-    audio = 0.1 * torch.randn(4, 2, 30 * CONFIG.hop_samples)
+        out.weight[:n], out.bias[:n] = turn @ out.weight[:n], turn @ out.bias[:n] + shift
+    audio = 0.1 * torch.randn(4, 2, 30 * SPECTRAL.hop_samples)
     before = network.decode(network.encode(audio).mean)
     deviation = network.encode(audio).std
     assert take_basis(network, reference, [audio[:2], audio[2:]]) < 1e-6
@@ -42,8 +34,8 @@ def test_the_latents_are_the_references_and_the_sound_is_its_own() -> None:
 
 def test_what_no_map_brings_together_is_told() -> None:
     torch.manual_seed(0)
-    network, other = Spectral(CONFIG).eval(), Spectral(CONFIG).eval()
+    network, other = Spectral(SPECTRAL).eval(), Spectral(SPECTRAL).eval()
     for each in (network, other):
         nn.init.normal_(each.encoder.project_out.weight, std=0.5)
-    audio = 0.1 * torch.randn(2, 2, 40 * CONFIG.hop_samples)
+    audio = 0.1 * torch.randn(2, 2, 40 * SPECTRAL.hop_samples)
     assert take_basis(network, other, [audio]) > 0.05

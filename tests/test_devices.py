@@ -18,7 +18,7 @@ from accelerate.utils import send_to_device
 
 from longform.autoencoder.discriminator import DiscriminatorConfig
 from longform.autoencoder.head import BINS
-from longform.autoencoder.spectral import Spectral, SpectralConfig
+from longform.autoencoder.spectral import Spectral
 from longform.autoencoder.spectral_start import _rise
 from longform.train.autoencoder import AutoencoderTrainee
 from longform.train.autoencoder_config import AutoencoderTrainConfig, CropConfig, LossConfig
@@ -27,7 +27,7 @@ from longform.train.dit import DiTTrainee
 from longform.train.trainee import Draw, Trainee
 from tests.latents_folder import write_latents
 from tests.test_train_dit import config as dit_config
-from tests.tiny import tiny_bundle
+from tests.tiny import SPECTRAL, tiny_bundle
 
 META = torch.device("meta")
 
@@ -53,17 +53,6 @@ def test_the_denoiser(tmp_path: Path) -> None:
     trainee.prepare(torch.device("cpu"))
     trainee.denoiser.to(META)
     stepped(trainee, "dit", send_to_device(trainee.draw(Draw(0, 0)), META))
-
-
-SPECTRAL = SpectralConfig(
-    latent_channels=4,
-    encoder_width=8,
-    encoder_depth=1,
-    decoder_widths=(8, 8, 8),
-    decoder_depths=(1, 1, 1),
-    tones=96,
-    noise=True,
-)
 
 
 def test_the_autoencoder_and_its_discriminators(tmp_path: Path) -> None:

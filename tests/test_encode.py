@@ -1,12 +1,15 @@
 """A corpus as latents: right, resumable, and read back by windows."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors import safe_open
 from torch import nn
 
 from longform.autoencoder.build import as_autoencoder, build
@@ -192,3 +195,23 @@ def test_from_a_run_folder(tmp_path: Path, corpus: Path) -> None:
     assert [item.id for item in data.items] == ["p0", "p2"]
     expected = whole(averaged, corpus, "p0")
     torch.testing.assert_close(data.window(0, 2, 4), expected[:, 2:6], atol=2e-3, rtol=2e-3)
+
+
+def test_threads_that_read_at_once_open_a_shard_once(
+    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = encode(tiny(), corpus, tmp_path / "out", shard_bytes=1)
+    alone = [data.window(number, 0, 4) for number in range(len(data))]
+    opened = []
+
+    def slowly(path: Path, framework: str) -> safe_open:
+        opened.append(path.name)
+        time.sleep(0.05)
+        return safe_open(path, framework=framework)
+
+    monkeypatch.setattr("safetensors.safe_open", slowly)
+    data = LatentDataset(tmp_path / "out")
+    with ThreadPoolExecutor(4 * len(data)) as pool:
+        together = list(pool.map(lambda n: data.window(n, 0, 4), [*range(len(data))] * 4))
+    assert sorted(opened) == sorted({item.shard for item in data.items})
+    assert all(torch.equal(got, want) for got, want in zip(together, alone * 4, strict=True))

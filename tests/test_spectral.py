@@ -10,24 +10,14 @@ from einops import rearrange
 from longform.autoencoder.features import BandSpec, LogBands, band_matrix, magnitudes
 from longform.autoencoder.head import BINS, HEAD_HOP, HEAD_WINDOW
 from longform.autoencoder.noise import even_noise, ripple, white_noise
-from longform.autoencoder.spectral import (
-    PITCH_BANDS,
-    RHYTHM_BANDS,
-    Spectral,
-    SpectralConfig,
-)
+from longform.autoencoder.spectral import PITCH_BANDS, RHYTHM_BANDS, Spectral
 from longform.autoencoder.spectral_start import head_log_magnitude, start_from_data
 from longform.autoencoder.tiled import decode_windowed
 from longform.autoencoder.tones import LOWEST_HZ, PERIOD_FRAMES, ToneBank, ToneListener
 from longform.errors import UserError
+from tests.tiny import SPECTRAL
 
-TINY = SpectralConfig(
-    latent_channels=8,
-    encoder_width=16,
-    encoder_depth=1,
-    decoder_widths=(16, 16, 16),
-    decoder_depths=(1, 1, 1),
-)
+TINY = replace(SPECTRAL, latent_channels=8, tones=0, noise=False)
 
 
 @pytest.fixture(scope="module")

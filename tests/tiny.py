@@ -9,10 +9,11 @@ from torch import nn
 
 import longform.clap
 from longform.autoencoder.build import build
+from longform.autoencoder.spectral import SpectralConfig
 from longform.bundle import Bundle, write_bundle
 from longform.clap.config import AudioConfig, ClapConfig, TextConfig
 from longform.clap.model import Clap
-from longform.config import to_mapping
+from longform.config import from_mapping, to_mapping
 from longform.dit.conditioner import Conditioner
 from longform.dit.config import ConditionerConfig, DiTConfig, GuideFeature
 from longform.dit.model import DiT
@@ -31,6 +32,7 @@ AUTOENCODER = {
     "tones": 48,
     "noise": True,
 }
+SPECTRAL = from_mapping(SpectralConfig, AUTOENCODER)
 CLAP = ClapConfig(
     embedding_width=WIDTH,
     text=TextConfig(table_width=8, width=WIDTH, layers=2, heads=2),
