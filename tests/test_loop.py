@@ -100,6 +100,20 @@ def test_bfloat16_computes_low_and_keeps_high(tmp_path: Path) -> None:
     assert "forward" not in vars(low.networks["model"]), "the network is left wrapped"
 
 
+@pytest.mark.parametrize("units", [True, False])
+def test_emulated_bfloat16_is_told(
+    units: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("longform.train.job.has_bf16_units", lambda device: units)
+    trainees.train("plain", tmp_path, 1, mixed_precision="bf16")
+    assert ("run.mixed_precision=no" in capsys.readouterr().err) != units
+    trainees.train("plain", tmp_path / "high", 1)
+    assert "bfloat16" not in capsys.readouterr().err
+
+
 def test_a_bad_batch_stops_before_the_step(tmp_path: Path) -> None:
     before = trainees.train("plain", tmp_path / "before", 3)
     run = trainees.run_config("plain", tmp_path / "bad", 6)

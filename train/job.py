@@ -15,6 +15,7 @@ from accelerate.utils import (
 )
 from torch import Tensor, nn
 
+from longform.device import has_bf16_units
 from longform.errors import UserError
 from longform.train import run_folder
 from longform.train.config import RunConfig
@@ -84,6 +85,11 @@ def start(trainee: Trainee, run: RunConfig, accelerator: Accelerator, stack: Exi
             stack.callback(evaluations.close)
         if run.tensorboard:
             accelerator.init_trackers("tensorboard")
+        if run.mixed_precision == "bf16" and not has_bf16_units(accelerator.device):
+            notes.append(
+                "this processor has no bfloat16 units, which makes a step many times slower: "
+                "run.mixed_precision=no computes in float32"
+            )
         for note in notes:
             log.say(note)
     trainable = {
