@@ -48,17 +48,23 @@ def crossed(denoise: Denoise, x: Tensor, level: Tensor, following: Tensor) -> Te
 
 
 def stretches(
-    count: int, steps: int, sigma_min: float, sigma_max: float, generator: torch.Generator
+    count: int,
+    steps: int,
+    sigma_min: float,
+    sigma_max: float,
+    generator: torch.Generator,
+    tilt: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """Levels (count,) from which a step goes, and those that it goes to.
 
     The steps of a sampler lie evenly in log(level), and its last one goes from `sigma_min` to 0.
     Here they begin anywhere, in `count` strata, so that a student can begin anywhere too; half a
-    step's share begins at the very top, as a piece does, and one step's share goes to 0.
+    step's share begins at the very top, as a piece does, and one step's share goes to 0. With a
+    `tilt` above 1 more of them begin high: with 2, half of them in the upper quarter of the steps.
     """
     ratio = (sigma_max / sigma_min) ** (1 / (steps - 1))
     strata = torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)
-    places = (strata * (steps / count) - 0.5).clamp(min=0.0)
+    places = ((strata / count) ** tilt * steps - 0.5).clamp(min=0.0)
     level = sigma_max * torch.exp(-places * math.log(ratio))
     last = places >= steps - 1.5
     return level, torch.where(last, torch.zeros_like(level), level / ratio)

@@ -117,6 +117,14 @@ def test_stretches_begin_anywhere_between_the_levels() -> None:
     assert level[last].max() < 0.03 * ratio**0.51
 
 
+def test_a_tilt_teaches_high_levels_more_and_all_of_them() -> None:
+    level, following = stretches(4000, 8, 0.03, 80.0, torch.Generator().manual_seed(0), tilt=2.0)
+    ratio = (80 / 0.03) ** (1 / 7)
+    upper = level > 80 / ratio**1.5  # the first two of eight steps
+    assert float(upper.float().mean()) == pytest.approx(0.5, abs=0.01)
+    assert float((following == 0).float().mean()) == pytest.approx(1 - (7 / 8) ** 0.5, abs=0.01)
+
+
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_bundle(tmp_path_factory.mktemp("teacher") / "tiny").folder
@@ -178,6 +186,22 @@ def distance(trainee: StudentTrainee) -> float:
         for draw in range(32)
     ]
     return float(torch.cat(apart).mean())
+
+
+def test_a_tilt_changes_what_is_taught_and_not_how_it_is_judged(
+    teacher: Path, tmp_path: Path
+) -> None:
+    even, tilted = (StudentTrainee(settings(teacher, tmp_path, tilt=tilt)) for tilt in (1.0, 3.0))
+    drawn, held = [], []
+    for trainee in (even, tilted):
+        trainee.prepare(torch.device("cpu"))
+        drawn.append(trainee.draw(Draw(0, 0))["level"])
+        assert trainee.held_out is not None
+        held.append(trainee._held_out_batch(trainee.held_out, np.zeros(1, int), Draw(0, 0)))
+    assert bool((drawn[1] >= drawn[0]).all()) and not torch.equal(*drawn)
+    assert torch.equal(held[0]["level"], held[1]["level"])
+    with pytest.raises(UserError, match="tilt is"):
+        settings(teacher, tmp_path, tilt=0.5)
 
 
 def test_it_begins_as_its_teacher_and_comes_nearer_to_what_guidance_says(

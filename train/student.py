@@ -34,7 +34,7 @@ class StudentTraining(DiTTraining):
     """A run that distils the denoiser of `teacher`, a run folder, a checkpoint or a bundle.
 
     `guidance` and `projection` are how the teacher is guided, `sigma_min` and `sigma_max` the noise
-    levels between which the `steps` of the student lie.
+    levels between which the `steps` of the student lie; `tilt` above 1 teaches the high ones more.
     """
 
     teacher: str
@@ -43,6 +43,7 @@ class StudentTraining(DiTTraining):
     projection: float = 1.0
     sigma_min: float = 0.03
     sigma_max: float = 80.0
+    tilt: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -51,6 +52,8 @@ class StudentTraining(DiTTraining):
                 f"steps {self.steps}, sigma_min {self.sigma_min:g}, sigma_max {self.sigma_max:g}: "
                 "there must be at least 2, between levels that rise from above 0"
             )
+        if not 1 <= self.tilt <= 4:
+            raise UserError(f"tilt is {self.tilt:g}; it must lie within 1..4")
         if self.dit.objective != "v":
             raise UserError(f"dit.objective is {self.dit.objective!r}; only 'v' can be distilled")
 
@@ -119,11 +122,19 @@ class StudentTrainee(DiTTrainee):
         return tensors, []
 
     def _path(self, latents: Tensor, draw: Draw) -> dict[str, Tensor]:
+        return self._stretch(latents, draw, self.config.tilt)
+
+    def _stretch(self, latents: Tensor, draw: Draw, tilt: float) -> dict[str, Tensor]:
         """Noise like the latents (b, d, f) and the levels (b,) between which a step goes."""
         generator, config = draw.generator("path"), self.config
         noise = torch.randn(latents.shape, generator=generator)
         level, following = stretches(
-            len(latents), config.steps, config.sigma_min, config.sigma_max, generator
+            len(latents),
+            config.steps,
+            config.sigma_min,
+            config.sigma_max,
+            generator,
+            tilt,
         )
         return {"noise": noise, "level": level, "following": following}
 
@@ -157,7 +168,8 @@ class StudentTrainee(DiTTrainee):
         starts = [max(0, (item.frames - frames) // 2) for item in items]
         batch = self.windows.batch(data, numbers, starts, frames)
         text, mask = self.text.batch([next(iter(item.captions), None) for item in items])
-        batch |= self._path(batch["latents"], draw) | {"text": text, "text_mask": mask}
+        batch |= self._stretch(batch["latents"], draw, tilt=1.0)
+        batch |= {"text": text, "text_mask": mask}
         device = next(self.teacher.parameters()).device
         return {
             key: value.to(device) if isinstance(value, Tensor) else value
