@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from longform.errors import UserError
 from longform.train import checkpoints, loop
+from longform.train.job import _emulated
 from longform.train.optim import adamw, learning_rate
 from longform.train.pack import read_part
 from longform.train.prefetch import prefetched
@@ -112,6 +113,8 @@ def test_emulated_bfloat16_is_told(
     assert ("run.mixed_precision=no" in capsys.readouterr().err) != units
     trainees.train("plain", tmp_path / "high", 1)
     assert "bfloat16" not in capsys.readouterr().err
+    muon = trainees.run_config("plain", "out", 1, optimisers={"a": {"lr": 1.0, "kind": "muon"}})
+    assert _emulated(muon)[0].endswith("computes: --set run.optimisers.a.kind=adamw")
 
 
 def test_a_bad_batch_stops_before_the_step(tmp_path: Path) -> None:

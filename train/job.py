@@ -85,11 +85,8 @@ def start(trainee: Trainee, run: RunConfig, accelerator: Accelerator, stack: Exi
             stack.callback(evaluations.close)
         if run.tensorboard:
             accelerator.init_trackers("tensorboard")
-        if run.mixed_precision == "bf16" and not has_bf16_units(accelerator.device):
-            notes.append(
-                "this processor has no bfloat16 units, which makes a step many times slower: "
-                "run.mixed_precision=no computes in float32"
-            )
+        if not has_bf16_units(accelerator.device):
+            notes += _emulated(run)
         for note in notes:
             log.say(note)
     trainable = {
@@ -100,6 +97,21 @@ def start(trainee: Trainee, run: RunConfig, accelerator: Accelerator, stack: Exi
     if run.compile:
         trainee.compile()
     return Job(trainee, run, accelerator, state, prepared, trainable, log, evaluations)
+
+
+def _emulated(run: RunConfig) -> list[str]:
+    """What of a run computes in bfloat16, told on a processor that has no units for it."""
+    slow = {"run.mixed_precision=no": run.mixed_precision == "bf16"} | {
+        f"run.optimisers.{name}.kind=adamw": config.kind == "muon"
+        for name, config in run.optimisers.items()
+    }
+    ways_out = [setting for setting, found in slow.items() if found]
+    if not ways_out:
+        return []
+    return [
+        "this processor has no bfloat16 units, which makes a step many times slower; in float32 "
+        f"computes: {' '.join(f'--set {setting}' for setting in ways_out)}"
+    ]
 
 
 def _load(state: State, trainee: Trainee, run: RunConfig, checkpoint: Path | None) -> list[str]:
