@@ -100,6 +100,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return from_mapping(hint, value, where)
     if origin is typing.Literal:
+        if value is False and "no" in arguments:
+            return "no"  # what YAML 1.1 reads where "no" has no quotes
         if value in arguments:
             return value
         raise UserError(f"{where}: {value!r} is not one of {', '.join(map(repr, arguments))}")

@@ -32,6 +32,22 @@ class Outer:
     free: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Precision:
+    mixed: Literal["no", "bf16"] = "bf16"
+
+
+def test_no_without_quotes_is_the_choice_and_not_a_truth_value(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("mixed: no\n")
+    assert load_yaml(Precision, file).mixed == "no"
+    assert load_yaml(Precision, file, ["mixed=bf16"]).mixed == "bf16"
+    file.write_text("mixed: bf16\n")
+    assert load_yaml(Precision, file, ["mixed=no"]).mixed == "no"
+    with pytest.raises(UserError, match="True is not one of 'no', 'bf16'"):
+        load_yaml(Precision, file, ["mixed=yes"])
+
+
 def test_a_mapping_becomes_the_dataclass_and_back() -> None:
     data = {
         "name": "x",
