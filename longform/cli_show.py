@@ -37,23 +37,30 @@ def reporter() -> Iterator[OnProgress]:
 
 @dataclass
 class PlainLines:
-    """One line at most every few seconds: stage, step of total, seconds left at the pace so far."""
+    """One line at most every few seconds: stage, step of total, seconds left at the pace so far.
+
+    A stage whose steps go back begins anew.
+    """
 
     every_seconds: float = LINE_EVERY_SECONDS
     _stage: str = ""
     _began: float = 0.0
+    _first: int = 0
+    _last: int = 0
     _shown: float = field(default_factory=lambda: time.monotonic())
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
-        if progress.stage != self._stage or progress.step == 0:
-            self._stage, self._began = progress.stage, now
+        if progress.stage != self._stage or progress.step < max(self._last, 1):
+            self._stage, self._began, self._first = progress.stage, now, progress.step
+        self._last = progress.step
         if now - self._shown < self.every_seconds:
             return
         self._shown = now
         line = f"{progress.stage} {progress.step}/{progress.total}"
-        if 0 < progress.step < progress.total:
-            left = (now - self._began) / progress.step * (progress.total - progress.step)
+        done = progress.step - self._first
+        if done > 0 and progress.step < progress.total:
+            left = (now - self._began) / done * (progress.total - progress.step)
             line += f", {left:.0f} s left"
         print(line, file=sys.stderr, flush=True)
 
@@ -72,6 +79,8 @@ class _Bars:
             task = self.bars.add_task(escape(progress.stage), total=progress.total)
             self._tasks[progress.stage] = task
         task = self._tasks[progress.stage]
+        if progress.step < self.bars.tasks[task].completed:
+            self.bars.reset(task)
         self.bars.update(task, completed=progress.step, total=progress.total)
 
 

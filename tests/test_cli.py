@@ -320,6 +320,27 @@ def test_plain_progress_is_rare_and_tells_the_time_left(
     ]
 
 
+def test_a_stage_that_comes_again_is_timed_anew(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(cli_show.time, "monotonic", lambda: clock[0])
+    lines = cli_show.PlainLines(every_seconds=1.0)
+    for total, seconds in ((3, 100.0), (4, 2.0)):
+        for step in range(1, total + 1):  # the first call comes when one is made already
+            clock[0] += seconds
+            lines(Progress("generate", step, total))
+    assert capsys.readouterr().err.splitlines() == [
+        "generate 1/3",
+        "generate 2/3, 100 s left",
+        "generate 3/3",
+        "generate 1/4",
+        "generate 2/4, 4 s left",
+        "generate 3/4, 2 s left",
+        "generate 4/4",
+    ]
+
+
 def test_the_bar_shows_stages_on_a_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -327,8 +348,9 @@ def test_the_bar_shows_stages_on_a_terminal(
     with cli_show.reporter() as on_progress:
         on_progress(Progress("denoise [bold]", 1, 2))
         on_progress(Progress("decode", 2, 2))
+        on_progress(Progress("decode", 1, 4))  # the same stage of another job
     shown = capsys.readouterr().err
-    assert "denoise [bold]" in shown and "1/2" in shown and "decode" in shown
+    assert "denoise [bold]" in shown and "1/2" in shown and "decode" in shown and "1/4" in shown
 
 
 def test_file_names_from_prompts() -> None:
