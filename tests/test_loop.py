@@ -114,7 +114,7 @@ def test_emulated_bfloat16_is_told(
     trainees.train("plain", tmp_path / "high", 1)
     assert "bfloat16" not in capsys.readouterr().err
     muon = trainees.run_config("plain", "out", 1, optimisers={"a": {"lr": 1.0, "kind": "muon"}})
-    assert _emulated(muon)[0].endswith("computes: --set run.optimisers.a.kind=adamw")
+    assert _emulated(muon)[0].endswith("float32: --set run.optimisers.a.kind=adamw")
 
 
 def test_a_bad_batch_stops_before_the_step(tmp_path: Path) -> None:

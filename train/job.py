@@ -109,8 +109,8 @@ def _emulated(run: RunConfig) -> list[str]:
     if not ways_out:
         return []
     return [
-        "this processor has no bfloat16 units, which makes a step many times slower; in float32 "
-        f"computes: {' '.join(f'--set {setting}' for setting in ways_out)}"
+        "this processor has no bfloat16 units, which makes a step many times slower; to compute in "
+        f"float32: {' '.join(f'--set {setting}' for setting in ways_out)}"
     ]
 
 
