@@ -8,7 +8,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 work=${1:?name the folder to work in}
-joint=${JOINT:-4000} adversarial=${ADVERSARIAL:-1600} denoiser=${DENOISER:-4500} student=${STUDENT:-3000}
+joint=${JOINT:-4000} adversarial=${ADVERSARIAL:-1600} even=${EVEN:-400} denoiser=${DENOISER:-4500} student=${STUDENT:-3000}
 hours=${HOURS:-1}                        # times the hours of music below
 batch=${BATCH:-128}
 samples=${SAMPLES:-/usr/share/sonic-pi/samples}
@@ -22,13 +22,23 @@ songbook() {                             # name hours seed longest, options
   mkdir -p data/all && find "$PWD/data/$1" -maxdepth 1 -name '[em]0*' -exec ln -sf -t data/all {} +
 }
 
-autoencoder() {                          # encoder and decoder, then the decoder against discriminators
+held() {                                 # pieces of held sounds, and every twentieth of all
+  mkdir -p data/held && find data/recorded -name 'm0*[02468]0.json' > data/held.txt
+  grep -lE '"style": "(ambient|chamber strings|cinematic orchestral)"' data/recorded/m0*.json >> data/held.txt
+  sort -u data/held.txt | while read -r one; do ln -sf "$PWD/${one%.json}".* data/held/; done
+}
+
+autoencoder() {                          # encoder and decoder, then the decoder against discriminators and beating
   longform train autoencoder "$here/configs/autoencoder_mini_adversarial.yaml" --set run.out=runs/joint --set run.start_from=mini \
     --set "run.steps=$joint" --set "run.batch=$batch" --set decoder_only=false --set adversarial.start_step=1000000 --set loss.kl=3.0e-4 \
     --set loss.pulse=1.0 --set run.optimisers.generator.lr=5.0e-4 --set data.folder=data/recorded "${run[@]}"
   longform train autoencoder "$here/configs/autoencoder_mini_adversarial.yaml" --set run.out=runs/adversarial --set run.start_from=runs/joint \
     --set "run.steps=$adversarial" --set "run.batch=$((batch / 4))" --set loss.pulse=2.5 --set data.folder=data/recorded "${run[@]}"
-  python3 "$here/tests/bench/take_basis.py" runs/adversarial mini data/recorded runs/autoencoder
+  held
+  longform train autoencoder "$here/configs/autoencoder_mini_even.yaml" --set run.out=runs/even --set run.start_from=runs/adversarial \
+    --set "run.steps=$even" --set "run.batch=$((batch / 16))" "${run[@]}"
+  python3 "$here/tests/bench/average_autoencoders.py" runs/even 0.7 runs/adversarial runs/averaged
+  python3 "$here/tests/bench/take_basis.py" runs/averaged mini data/recorded runs/autoencoder
 }
 
 songbook recorded 10 41 60 --no-stems --samples "$samples"

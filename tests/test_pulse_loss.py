@@ -53,6 +53,16 @@ def test_held_sounds_are_not_lost_among_others() -> None:
     assert loss(signals[:, None]) > 0.1
 
 
+def test_longer_crops_tell_a_fainter_pulse() -> None:
+    """A tooth is one bin wide, and between the teeth lie as many bins as there are latents."""
+    loss, told = PulseLoss(44100, 4096), []
+    for latents in (16, 48):
+        time = torch.arange(latents * 4096) / 4096
+        noise = torch.randn(8, 2, len(time), generator=torch.Generator().manual_seed(2))
+        told.append(float(loss(0.1 * noise * (1 + 0.03 * torch.cos(2 * torch.pi * 3 * time)))))
+    assert told[1] > 2 * told[0]
+
+
 def test_the_pulse_loss_needs_latents_that_last() -> None:
     with pytest.raises(UserError, match=r"loss\.pulse is for latents of 1024 samples or more"):
         PulseLoss(44100, 512)
