@@ -37,7 +37,7 @@ autoencoder() {                          # encoder and decoder, then the decoder
   held
   longform train autoencoder "$here/configs/autoencoder_mini_even.yaml" --set run.out=runs/even --set run.start_from=runs/adversarial \
     --set "run.steps=$even" --set "run.batch=$((batch / 16))" "${run[@]}"
-  python3 "$here/tests/bench/average_autoencoders.py" runs/even 0.7 runs/adversarial runs/averaged
+  python3 "$here/tests/bench/average_parts.py" autoencoder runs/even 0.7 runs/adversarial runs/averaged
   python3 "$here/tests/bench/take_basis.py" runs/averaged mini data/recorded runs/autoencoder
 }
 
