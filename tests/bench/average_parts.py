@@ -3,8 +3,8 @@
     python tests/bench/average_parts.py autoencoder RUN 0.7 OTHER OUT
 
 OUT, a run, has 0.7 of RUN's averaged weights and 0.3 of OTHER's, a run or a model from which RUN
-went on. What was won stays for the greater part, and much of the noise of either's last steps
-goes: losses are lower than halfway between, and often than at either end.
+went on. Much of the noise of either's last steps goes: a decoder's distances were lower than in
+proportion between those of both (LOG), a student's lower than either.
 """
 
 import argparse
