@@ -1,8 +1,11 @@
 """What is read out of a prompt."""
 
+import numpy as np
 import pytest
 
 from longform.music import read_prompt
+from longform.music.styles import STYLES
+from longform.train.songbook.captions import captions
 
 PROMPTS = [
     ("deep house 124 bpm", {"style": "house", "bpm": 124}),
@@ -40,6 +43,19 @@ PROMPTS = [
     ("footsteps on gravel", {"effect": "footsteps"}),
     ("a huge explosion", {"effect": "explosion"}),
     ("warm rain pads and soft piano", {"effect": None}),
+    ("dreamy|ambient|electric piano, string ensemble, deep bass", {"style": "ambient"}),
+    ("Instruments: tenor sax|Tempo: downtempo|BPM: 91|Subgenre: blues", {"style": "blues"}),
+    ("raw blues tune, acoustic drums, downtempo", {"style": "blues"}),
+    ("disco with clean guitar, drums and slap bass, lively tempo", {"style": "disco"}),
+    ("dark, epic, orchestral percussion, string ensemble", {"style": "cinematic orchestral"}),
+    ("warm, soulful rnb with rock drums and a slow feel", {"style": "soul"}),
+    ("sampled drums, music box|dubstep|B minor", {"style": "dubstep"}),
+    ("honky-tonk piano, double bass, brushed drums", {"style": None}),
+    ("around 130 bpm, rustic, violin, upbeat tempo", {"style": None}),
+    ("confident jazz guitar", {"style": "jazz trio"}),
+    ("gentle piano without drums", {"style": "solo piano"}),
+    ("Mood: dark, techno, 128 bpm", {"style": "techno", "bpm": 128}),
+    ("chill downtempo", {"style": "downtempo"}),
     ("", {"style": None, "bpm": None, "key": None, "metre": None, "effect": None}),
 ]
 
@@ -56,3 +72,27 @@ def test_prompt_families_moods_and_mode() -> None:
     found = read_prompt("calm, nostalgic piano and strings without drums, minor key")
     assert found.families == {"keys", "strings"} and found.without == {"drums"}
     assert found.moods == ("calm", "nostalgic") and found.mode == "minor"
+
+
+def test_styles_of_the_songbook_are_read_from_its_captions() -> None:
+    """Instruments and tempo words beside a named style do not stand for another one."""
+    read, wrong = 0, []
+    for style in STYLES.values():
+        for seed in range(10):
+            moods, tools = (
+                list(np.random.default_rng(seed).permutation(x))
+                for x in (style.moods, style.instruments)
+            )
+            facts = {
+                "kind": "music",
+                "style": style.name,
+                "moods": moods[:2],
+                "instruments": tools[:6],
+            }
+            facts |= {"tempo_bpm": 100.0, "key": "A minor", "metre": 4, "sections": ["verse"]}
+            for text in captions(facts, seed, 8):
+                found = read_prompt(text).style
+                read += found == style.name
+                if found not in (None, style.name):
+                    wrong.append((style.name, found, text))
+    assert read > 1900 and len(wrong) < 0.01 * read, wrong

@@ -9,6 +9,7 @@ from longform.music.theory import Key, Mode
 from longform.music.words import (
     EFFECT_WORDS,
     FAMILY_WORDS,
+    INSTRUMENT_STYLE_WORDS,
     MOOD_WORDS,
     MUSIC_WORDS,
     WEAK_STYLE_WORDS,
@@ -19,6 +20,12 @@ _EFFECT_HINTS = re.compile(
 )
 _MUSIC_WORDS = frozenset(MUSIC_WORDS.split())
 _WEAK_STYLE_WORDS = frozenset(WEAK_STYLE_WORDS.split(", "))
+_INSTRUMENT_STYLE_WORDS = frozenset(INSTRUMENT_STYLE_WORDS.split(", "))
+_INSTRUMENTS = frozenset(word for row in FAMILY_WORDS.values() for word in row.split())
+_LABEL = re.compile(
+    r"(?<![\w-])(?:(?P<style>(?:sub-?)?genres?|styles?)|(?P<instruments>instruments?)"
+    r"|tempo|bpm|moods?|key|met(?:re|er)|time signature)\s*:"
+)
 _NUMBER = r"(\d{2,3}(?:\.\d+)?)"
 _BPM = re.compile(
     rf"\b{_NUMBER}\s*-?\s*(?:bpm|beats per minute)\b"
@@ -102,18 +109,55 @@ def _mood_order(lower: str) -> list[str]:
 
 
 def _style(lower: str) -> tuple[str | None, bool]:
-    """The style with the longest synonym in the text, and whether that is a firm one."""
-    best: tuple[bool, int, int] | None = None
+    """The style that is named most firmly, by the longest synonym, and whether that is outright."""
+    best: tuple[int, int, int] | None = None
     name = None
     for style in STYLES.values():
         for synonym in style.synonyms:
-            match = re.search(rf"(?<![\w-]){re.escape(synonym)}(?![\w])", lower)
-            if match is None:
-                continue
-            rank = (synonym not in _WEAK_STYLE_WORDS, len(synonym), -match.start())
-            if best is None or rank > best:
-                best, name = rank, style.name
-    return name, best is not None and best[0]
+            for match in re.finditer(rf"(?<![\w-]){re.escape(synonym)}(?![\w])", lower):
+                firm = _firmness(synonym, lower, match)
+                rank = (firm, len(synonym), -match.start())
+                if firm and (best is None or rank > best):
+                    best, name = rank, style.name
+    return name, best is not None and best[0] > _MANNER
+
+
+_INSTRUMENT, _ADJECTIVE, _MANNER, _NAMED, _LABELLED = range(1, 6)
+
+
+def _firmness(synonym: str, lower: str, match: re.Match[str]) -> int:
+    """How firmly a synonym found in a prompt names a style; 0 is not at all.
+
+    In falling order: under a label ("genre: soul"), outright, by a manner ("epic"), as what sort an
+    instrument is ("rock drums") or under another label, by an instrument ("piano"). An instrument
+    beside drums is one of a band; what "upbeat" says of a tempo is no style.
+    """
+    after = lower[match.end() :]
+    behind = re.match(r"[ -]([\w-]+)", after)
+    word = behind.group(1) if behind else ""
+    label = _label_of(lower, match.start())
+    if label == "style":
+        return _LABELLED
+    if word in ("tempo", "feel"):
+        return 0
+    if synonym in _INSTRUMENT_STYLE_WORDS:
+        rest = frozenset(re.findall(r"[\w-]+", lower[: match.start()] + after))
+        band = "drums" in _groups(rest, FAMILY_WORDS) - _without(lower)
+        return 0 if band else _INSTRUMENT
+    weak = synonym in _WEAK_STYLE_WORDS
+    if label is not None or word in _INSTRUMENTS:
+        return 0 if weak else _ADJECTIVE
+    return _MANNER if weak else _NAMED
+
+
+def _label_of(lower: str, position: int) -> str | None:
+    """Under which label it stands, "Genre: soul | BPM: 90": style, instruments, other or none."""
+    label = None
+    for match in _LABEL.finditer(lower, 0, position):
+        label = match
+    if label is None or "|" in lower[label.end() : position]:
+        return None
+    return label.lastgroup or "other"
 
 
 def _bpm(lower: str) -> float | None:

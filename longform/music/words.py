@@ -61,10 +61,14 @@ MUSIC_WORDS = (
     "music song track tune beat groove melody chords riff instrumental soundtrack score ballad "
     "anthem loop bpm band ensemble synth arpeggio solo"
 )
-# Words that name an instrument or a manner as often as a style: they decide when nothing else does.
+# Words that name a manner as often as a style: a style that is named outright goes before.
 WEAK_STYLE_WORDS = (
-    "piano, acoustic, acoustic guitar, chill, orchestra, atmospheric, tension, accordion, groove, "
-    "radio, lounge, southern, western, drone, harpsichord, epic, upbeat, swing, shuffle, acid, "
-    "turntable, rap, classical, fingerpicked, festival, healing, warehouse, commercial, 70s, "
-    "eighties, cinematic, dub"
+    "acoustic, chill, orchestra, atmospheric, tension, groove, downtempo, radio, lounge, southern, "
+    "western, drone, epic, upbeat, swing, shuffle, acid, rap, classical, fingerpicked, festival, "
+    "healing, warehouse, commercial, 70s, eighties, cinematic, dub, fantasy, fairground"
+)
+# Words that name an instrument as often as a style: they decide when nothing else does.
+INSTRUMENT_STYLE_WORDS = (
+    "piano, acoustic guitar, string ensemble, harpsichord, music box, accordion, slap bass, "
+    "808 beat, turntable"
 )
