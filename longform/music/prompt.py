@@ -23,8 +23,8 @@ _WEAK_STYLE_WORDS = frozenset(WEAK_STYLE_WORDS.split(", "))
 _INSTRUMENT_STYLE_WORDS = frozenset(INSTRUMENT_STYLE_WORDS.split(", "))
 _INSTRUMENTS = frozenset(word for row in FAMILY_WORDS.values() for word in row.split())
 _LABEL = re.compile(
-    r"(?<![\w-])(?:(?P<style>(?:sub-?)?genres?|styles?)|(?P<instruments>instruments?)"
-    r"|tempo|bpm|moods?|key|met(?:re|er)|time signature)\s*:"
+    r"(?<![\w-])(?:(?P<style>(?:sub-?)?genres?|styles?)"
+    r"|instruments?|tempo|bpm|moods?|key|met(?:re|er)|time signature)\s*:"
 )
 _NUMBER = r"(\d{2,3}(?:\.\d+)?)"
 _BPM = re.compile(
@@ -151,7 +151,7 @@ def _firmness(synonym: str, lower: str, match: re.Match[str]) -> int:
 
 
 def _label_of(lower: str, position: int) -> str | None:
-    """Under which label it stands, "Genre: soul | BPM: 90": style, instruments, other or none."""
+    """Under which label it stands, "Genre: soul | BPM: 90": "style", "other" or none."""
     label = None
     for match in _LABEL.finditer(lower, 0, position):
         label = match
