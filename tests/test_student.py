@@ -181,7 +181,7 @@ def distance(trainee: StudentTrainee) -> float:
     apart = [
         trainee._apart(
             trainee.networks["student"],
-            trainee._held_out_batch(trainee.held_out, numbers, Draw(0, draw)),
+            trainee.held_out_batch(trainee.held_out, numbers, Draw(0, draw)),
         )
         for draw in range(32)
     ]
@@ -197,7 +197,7 @@ def test_a_tilt_changes_what_is_taught_and_not_how_it_is_judged(
         trainee.prepare(torch.device("cpu"))
         drawn.append(trainee.draw(Draw(0, 0))["level"])
         assert trainee.held_out is not None
-        held.append(trainee._held_out_batch(trainee.held_out, np.zeros(1, int), Draw(0, 0)))
+        held.append(trainee.held_out_batch(trainee.held_out, np.zeros(1, int), Draw(0, 0)))
     assert bool((drawn[1] >= drawn[0]).all()) and not torch.equal(*drawn)
     assert torch.equal(held[0]["level"], held[1]["level"])
     with pytest.raises(UserError, match="tilt is"):
@@ -240,6 +240,72 @@ def test_a_student_goes_on_from_another(teacher: Path, taught: Path, tmp_path: P
     before = read_part(taught, "student").tensors
     for name, tensor in read_part(run.out, "student").tensors.items():
         torch.testing.assert_close(tensor, before[name].float(), atol=1e-6, rtol=1e-6)
+
+
+def hearing(config: StudentTraining) -> StudentTrainee:
+    """In training by a teacher to whom words matter; one that never learned is deaf to them."""
+    trainee = StudentTrainee(config)
+    torch.manual_seed(0)
+    for parameter in trainee.teacher.parameters():
+        parameter.add_(0.1 * torch.randn_like(parameter))
+    return trainee
+
+
+@torch.no_grad()
+def test_a_student_is_to_add_words_above_a_noise_level(
+    teacher: Path, taught: Path, tmp_path: Path
+) -> None:
+    levels = {"sigma_min": 0.1, "sigma_max": 100.0, "words_sigma": 5.0}
+    trainee = hearing(settings(teacher, tmp_path, student=str(taught), words=0.5, **levels))
+    trainee.prepare(torch.device("cpu"))
+    assert trainee.before is not None
+    said = read_part(taught, "student").tensors
+    for name, tensor in trainee.before.state_dict().items():
+        assert torch.equal(tensor, said[name].float())
+    batch = trainee.draw(Draw(0, 0))
+    batch["level"] = torch.tensor([100.0, 5.0, 5 / math.sqrt(10), 0.4])  # 0.4: over a step below
+    apart = trainee._apart_in_words(trainee.before, trainee.before, batch)
+
+    time = batch["level"].atan() * (2 / math.pi)
+    x = noised(trainee.standardised(batch["latents"]), batch["noise"], time)
+    heard = trainee.teacher.conditioner(trainee.told(batch))
+    unheard = trainee.teacher.conditioner.null(heard, keep_guide=True)
+    words = trainee.teacher.dit(x, time, heard) - trainee.teacher.dit(x, time, unheard)
+    words = words.square().mean(dim=(1, 2))
+    share = 0.5 * torch.tensor([1.0, 1.0, 0.5, 0.0])
+    assert bool((words > 0).all())
+    torch.testing.assert_close(apart, share.square() * words, atol=1e-7, rtol=1e-3)
+
+
+def test_a_student_learns_words_and_resumes_exactly(
+    teacher: Path, taught: Path, tmp_path: Path
+) -> None:
+    config = settings(teacher, tmp_path, student=str(taught), words=4.0, words_sigma=0.1)
+
+    def left(name: str, steps: int, rate: float = 1e-4) -> float:
+        learning = {"student": OptimConfig(lr=rate, schedule="constant")}
+        out = str(tmp_path / name)
+        run = replace(config.run, out=out, steps=steps, optimisers=learning)
+        trainee = hearing(replace(config, run=run))
+        fit(trainee, run)
+        return trainee.validate(trainee.networks, 0)["words"]
+
+    left("resumed", 15)
+    assert left("straight", 40) == left("resumed", 40) < 0.8 * left("still", 1, rate=1e-30)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"words": -1.0}, "words -1"),
+        ({"words_sigma": 0.0}, "words_sigma 0"),
+        ({"words": 1.0}, "student None"),
+        ({"student": "mini"}, "words is 0 and student mini"),
+    ],
+)
+def test_words_that_cannot_be_taught(teacher: Path, tmp_path: Path, changes, message) -> None:
+    with pytest.raises(UserError, match=message):
+        settings(teacher, tmp_path, **changes)
 
 
 def test_the_student_makes_what_is_new_unless_only_the_teacher_can(taught: Path) -> None:

@@ -255,7 +255,7 @@ def test_the_objective_of_the_config_is_what_is_trained(
         made = DiTTrainee(config(folder, clap, tmp_path / name, dit=dit))
         made.prepare(torch.device("cpu"))
         batch = made.draw(Draw(0, 0))
-        oracle = Oracle(made._standardise(batch["latents"]))
+        oracle = Oracle(made.standardised(batch["latents"]))
         loss = made.losses("dit", {"dit": oracle}, batch, torch.Generator().manual_seed(0))["loss"]
         held_out = made._held_out_loss(oracle, dict(batch), np.arange(len(batch["latents"])))
         found[name] = float(loss.detach()), float(held_out.detach().max())

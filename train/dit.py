@@ -126,10 +126,10 @@ class DiTTrainee(Trainee):
         batch: Batch,
         generator: torch.Generator,
     ) -> dict[str, Tensor]:
-        clean, objective = self._standardise(batch["latents"]), self.config.dit.objective
+        clean, objective = self.standardised(batch["latents"]), self.config.dit.objective
         noise, time = batch["noise"], batch["time"]
         predicted = networks[phase](
-            flow.noised(clean, noise, time, objective), time, self._told(batch), batch["drop"]
+            flow.noised(clean, noise, time, objective), time, self.told(batch), batch["drop"]
         )
         return {"loss": flow.loss(predicted, clean, noise, time, objective).mean()}
 
@@ -183,6 +183,17 @@ class DiTTrainee(Trainee):
         found, new = grown(own, before, self.config.dit, self.config.conditioner)
         return tensors | {f"dit.{key}": tensor for key, tensor in found.items()}, new
 
+    def told(self, batch: Batch) -> Prompts:
+        """What the conditioner takes, a context standardised like the latents."""
+        told = prompts_of(batch)
+        if told.context is None:
+            return told
+        return replace(told, context=self.standardised(told.context.mT).mT)
+
+    def standardised(self, latents: Tensor) -> Tensor:
+        """Latents (b, d, f) of the autoencoder as the denoiser takes them."""
+        return self.denoiser.dit.standardise(latents)
+
     def _path(self, latents: Tensor, draw: Draw) -> dict[str, Tensor]:
         """Noise like the latents (b, d, f) and the times (b,) to which they are noised."""
         generator, config = draw.generator("path"), self.config
@@ -208,16 +219,6 @@ class DiTTrainee(Trainee):
         asked = torch.from_numpy(rng.random(count) < ASKED_SHARE)
         batch["guide_mask"] = self.windows.only_asked(batch["guide_mask"], asked)
         return batch, [self.pairs.items[number] for number in numbers]
-
-    def _told(self, batch: Batch) -> Prompts:
-        """What the conditioner takes, a context standardised like the latents."""
-        told = prompts_of(batch)
-        if told.context is None:
-            return told
-        return replace(told, context=self._standardise(told.context.mT).mT)
-
-    def _standardise(self, latents: Tensor) -> Tensor:
-        return self.denoiser.dit.standardise(latents)
 
     def _held_out_losses(
         self,
@@ -249,13 +250,13 @@ class DiTTrainee(Trainee):
     def _held_out_loss(self, network: nn.Module, batch: Batch, numbers: np.ndarray) -> Tensor:
         device = next(network.parameters()).device
         batch = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in batch.items()}
-        clean, objective = self._standardise(batch["latents"]), self.config.dit.objective
+        clean, objective = self.standardised(batch["latents"]), self.config.dit.objective
         noise = [
             torch.randn(clean.shape[1:], generator=Draw(0, int(n)).generator()) for n in numbers
         ]
         time = torch.tensor([(n % VALIDATION_TIMES + 0.5) / VALIDATION_TIMES for n in numbers])
         mixed, time = torch.stack(noise).to(device), time.float().to(device)
-        predicted = network(flow.noised(clean, mixed, time, objective), time, self._told(batch))
+        predicted = network(flow.noised(clean, mixed, time, objective), time, self.told(batch))
         return flow.loss(predicted, clean, mixed, time, objective).cpu()
 
     def _start(self, item: LatentItem, frames: int, rng: np.random.Generator) -> int:

@@ -1,6 +1,8 @@
 """The student in training: a denoiser that goes in a few steps where its guided teacher goes."""
 
+import math
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,10 @@ class StudentTraining(DiTTraining):
 
     `guidance` and `projection` are how the teacher is guided, `sigma_min` and `sigma_max` the noise
     levels between which the `steps` of the student lie; `tilt` above 1 teaches the high ones more.
+
+    Where `student` is given, as `teacher` is, the run begins with it and teaches it one thing
+    alone, to stay as it is in all else: to add `words` times what the teacher says more with its
+    prompt than without, from the noise level `words_sigma` up, fading out over one step below it.
     """
 
     teacher: str
@@ -44,6 +50,9 @@ class StudentTraining(DiTTraining):
     sigma_min: float = 0.03
     sigma_max: float = 80.0
     tilt: float = 1.0
+    student: str | None = None
+    words: float = 0.0
+    words_sigma: float = 8.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,6 +63,15 @@ class StudentTraining(DiTTraining):
             )
         if not 1 <= self.tilt <= 4:
             raise UserError(f"tilt is {self.tilt:g}; it must lie within 1..4")
+        if not 0 <= self.words <= 4 or not self.words_sigma > 0:
+            raise UserError(
+                f"words {self.words:g}, words_sigma {self.words_sigma:g}: words must lie within "
+                "0..4, words_sigma above 0"
+            )
+        if (self.words > 0) != (self.student is not None):
+            raise UserError(
+                f"words is {self.words:g} and student {self.student}: both or none must be given"
+            )
         if self.dit.objective != "v":
             raise UserError(f"dit.objective is {self.dit.objective!r}; only 'v' can be distilled")
 
@@ -67,7 +85,12 @@ class StudentTrainee(DiTTrainee):
     def __init__(self, config: StudentTraining) -> None:
         super().__init__(config)
         self.teacher = load_teacher(config)
-        self.networks[self.name].load_state_dict(self.teacher.state_dict())
+        self.before: Denoiser | None = None
+        if config.student is not None:
+            part = read_part(config.student, self.name)
+            self.before = deepcopy(self.teacher)
+            load_into(self.before, dict(part.tensors), part.source)
+        self.networks[self.name].load_state_dict(self._frozen[-1].state_dict())
 
     @property
     def defaults(self) -> Defaults:
@@ -82,12 +105,14 @@ class StudentTrainee(DiTTrainee):
 
     def prepare(self, device: torch.device) -> None:
         super().prepare(device)
-        self.teacher.to(device)
+        for frozen in self._frozen:
+            frozen.to(device)
 
     def compile(self) -> None:
         super().compile()
-        for layer in self.teacher.dit.transformer.layers:
-            layer.compile(dynamic=False)
+        for frozen in self._frozen:
+            for layer in frozen.dit.transformer.layers:
+                layer.compile(dynamic=False)
 
     def losses(
         self,
@@ -96,7 +121,10 @@ class StudentTrainee(DiTTrainee):
         batch: Batch,
         generator: torch.Generator,
     ) -> dict[str, Tensor]:
-        return {"loss": self._apart(networks[phase], batch).mean()}
+        student = networks[phase]
+        if self.before is None:
+            return {"loss": self._apart(student, batch).mean()}
+        return {"loss": self._apart_in_words(student, self.before, batch).mean()}
 
     @torch.no_grad()
     def validate(self, networks: Mapping[str, nn.Module], step: int) -> dict[str, float]:
@@ -104,12 +132,16 @@ class StudentTrainee(DiTTrainee):
         data = self.held_out
         if data is None:
             return {}
-        apart = []
+        apart, in_words = [], []
         for first in range(0, len(data), self.config.run.batch):
             numbers = np.arange(first, min(first + self.config.run.batch, len(data)))
-            batch = self._held_out_batch(data, numbers, Draw(0, first))
-            apart.append(self._apart(networks[self.name], batch).cpu())
-        return {"loss": float(torch.cat(apart).mean())}
+            batch = self.held_out_batch(data, numbers, Draw(0, first))
+            student = networks[self.name]
+            apart.append(self._apart(student, batch).cpu())
+            if self.before is not None:
+                in_words.append(self._apart_in_words(student, self.before, batch).cpu())
+        figures = {"loss": float(torch.cat(apart).mean())}
+        return figures | ({"words": float(torch.cat(in_words).mean())} if in_words else {})
 
     def parts(self) -> dict[str, Part]:
         config = to_mapping(StudentPart(steps=self.config.steps))
@@ -120,6 +152,21 @@ class StudentTrainee(DiTTrainee):
     ) -> tuple[dict[str, Tensor], list[str]]:
         """Another student's weights as they are: both are configured as their teachers."""
         return tensors, []
+
+    def held_out_batch(self, data: LatentDataset, numbers: np.ndarray, draw: Draw) -> Batch:
+        """The middles of these pieces, their first captions, and levels drawn evenly."""
+        frames = self.config.windows[0].frames
+        items = [data.items[n] for n in numbers]
+        starts = [max(0, (item.frames - frames) // 2) for item in items]
+        batch = self.windows.batch(data, numbers, starts, frames)
+        text, mask = self.text.batch([next(iter(item.captions), None) for item in items])
+        batch |= self._stretch(batch["latents"], draw, tilt=1.0)
+        batch |= {"text": text, "text_mask": mask}
+        device = next(self.teacher.parameters()).device
+        return {
+            key: value.to(device) if isinstance(value, Tensor) else value
+            for key, value in batch.items()
+        }
 
     def _path(self, latents: Tensor, draw: Draw) -> dict[str, Tensor]:
         return self._stretch(latents, draw, self.config.tilt)
@@ -140,41 +187,48 @@ class StudentTrainee(DiTTrainee):
 
     def _apart(self, student: nn.Module, batch: Batch) -> Tensor:
         """Squared distance between what student and teacher say, per item (b,)."""
-        clean = self._standardise(batch["latents"])
         level, following = batch["level"], batch["following"]
-        time = flow.time_of_sigma(level)
-        x = flow.noised(clean, batch["noise"], time)
-        with torch.autocast(clean.device.type, torch.bfloat16, enabled=self._half):
+        x, time = self._noised(batch)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self._half):
             landed = crossed(self._taught(batch), x, level, following)
         wanted = velocity_towards(x, landed.float(), level, following)
-        said = student(x, time, self._told(batch))
+        said = student(x, time, self.told(batch))
         return (said.float() - wanted).square().flatten(1).mean(dim=1)
+
+    def _apart_in_words(self, student: nn.Module, before: nn.Module, batch: Batch) -> Tensor:
+        """Squared distance (b,) from what it said `before` and the words that it is to add."""
+        x, time = self._noised(batch)
+        told, config = self.told(batch), self.config
+        step = math.log(config.sigma_max / config.sigma_min) / (config.steps - 1)
+        share = (1 + (batch["level"] / config.words_sigma).log() / step).clamp(0, 1)
+        with torch.no_grad(), torch.autocast(x.device.type, torch.bfloat16, enabled=self._half):
+            wanted = before(x, time, told).float()
+            unheard = torch.ones(len(x), dtype=torch.bool, device=x.device)
+            words = self.teacher(x, time, told) - self.teacher(x, time, told, unheard)
+            wanted += config.words * share[:, None, None] * words.float()
+        said = student(x, time, told)
+        return (said.float() - wanted).square().flatten(1).mean(dim=1)
+
+    def _noised(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The latents (b, d, f) of a batch under noise, and its times (b,)."""
+        time = flow.time_of_sigma(batch["level"])
+        return flow.noised(self.standardised(batch["latents"]), batch["noise"], time), time
 
     @torch.no_grad()
     def _taught(self, batch: Batch) -> Denoise:
         """The teacher under guidance, told what the student is told."""
         conditioner = self.teacher.conditioner
-        wanted = conditioner(self._told(batch))
+        wanted = conditioner(self.told(batch))
         guidance = Guidance(scale=self.config.guidance, projection=self.config.projection)
         return guided(self.teacher.dit, wanted, conditioner.null(wanted), guidance)
 
     @property
+    def _frozen(self) -> list[Denoiser]:
+        return [self.teacher] if self.before is None else [self.teacher, self.before]
+
+    @property
     def _half(self) -> bool:
         return self.config.run.mixed_precision == "bf16"
-
-    def _held_out_batch(self, data: LatentDataset, numbers: np.ndarray, draw: Draw) -> Batch:
-        frames = self.config.windows[0].frames
-        items = [data.items[n] for n in numbers]
-        starts = [max(0, (item.frames - frames) // 2) for item in items]
-        batch = self.windows.batch(data, numbers, starts, frames)
-        text, mask = self.text.batch([next(iter(item.captions), None) for item in items])
-        batch |= self._stretch(batch["latents"], draw, tilt=1.0)
-        batch |= {"text": text, "text_mask": mask}
-        device = next(self.teacher.parameters()).device
-        return {
-            key: value.to(device) if isinstance(value, Tensor) else value
-            for key, value in batch.items()
-        }
 
 
 def load_teacher(config: StudentTraining) -> Denoiser:

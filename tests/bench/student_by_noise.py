@@ -3,9 +3,10 @@
 Held-out pieces under the noise that each step of the sampler begins at, in the run of the YAML file
 CONFIG (its latents, teacher and guidance). For each level: the squared distance between what the
 student of `--model` and its guided teacher say, what guidance itself is worth (guided against
-conditioned), and how far along that difference the student is, 0 to 1; then the same for the part
-of guidance that words have (the guide of the plan kept in the unconditional branch), and once more
-where the student itself arrives from noise alone, in place of a noised piece.
+conditioned), and how far along that difference the student is, 0 to 1; then what guidance by words
+alone is worth (the guide of the plan kept in the unconditional branch), how far along it the
+student is, and how far its teacher, whom the guide leads elsewhere; and all that once more where
+the student itself arrives from noise alone, in place of a noised piece.
 """
 
 import argparse
@@ -55,8 +56,8 @@ def main() -> None:
     data = trainee.held_out
     assert data is not None, "the latents have no held-out piece"
     numbers = np.arange(min(MOST_PIECES, len(data)))
-    batch = trainee._held_out_batch(data, numbers, Draw(0, 0))
-    clean, told = trainee._standardise(batch["latents"]), trainee._told(batch)
+    batch = trainee.held_out_batch(data, numbers, Draw(0, 0))
+    clean, told = trainee.standardised(batch["latents"]), trainee.told(batch)
     wanted = teacher.conditioner(told)
     guidance = Guidance(scale=config.guidance, projection=config.projection)
 
@@ -69,7 +70,7 @@ def main() -> None:
         told_by(True),
         lambda x, time: teacher.dit(x, time, wanted),
     )
-    print(f"{len(numbers)} pieces; distance, guidance, learned | words' guidance, learned")
+    print(f"{len(numbers)} pieces; distance, guidance, learned | words, student's, teacher's")
     own, steps = batch["noise"], levels(config)
     for start, end in pairwise(steps):
         level, following = (torch.full((len(clean),), value) for value in (start, end))
@@ -87,7 +88,8 @@ def main() -> None:
             print(
                 f"{start:7.3f} {name:13s} {float((said - full).square().mean()):.4f} "
                 f"{float((full - plain).square().mean()):.4f} {along(said, full, plain):.2f} | "
-                f"{float((words - plain).square().mean()):.4f} {along(said, words, plain):.2f}",
+                f"{float((words - plain).square().mean()):.4f} {along(said, words, plain):.2f} "
+                f"{along(full, words, plain):.2f}",
                 flush=True,
             )
         own = ddim(own, student(own, time, told), level, following)
