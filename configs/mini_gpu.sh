@@ -56,6 +56,8 @@ taught=(--set teacher=runs/denoiser --set clap=mini --set "run.batch=$((batch / 
 taught+=(--set run.compile=true --set run.ema=0.998 --set run.optimisers.student.kind=muon --set run.optimisers.student.lr=8.0e-4 "${run[@]}")
 [ -d runs/moved ] || python3 "$here/tests/bench/move_student.py" "$here/configs/student_mini.yaml" mini runs/moved "${taught[@]}"
 longform train student "$here/configs/student_mini.yaml" --set run.out=runs/student --set run.start_from=runs/moved "${taught[@]}"
+longform train student "$here/configs/student_mini.yaml" --set run.out=runs/words --set student=runs/student --set words=0.8 --set tilt=3 \
+  "${taught[@]}" --set "run.steps=$((student / 4))" --set run.optimisers.student.lr=1.0e-4
 wait
 longform bundle model --name mini --about "$here/configs/mini.yaml" --autoencoder runs/autoencoder --clap mini \
-  --dit runs/denoiser --student runs/student --planner mini --eight-bit
+  --dit runs/denoiser --student runs/words --planner mini --eight-bit
