@@ -4,7 +4,8 @@
 
 OUT, a run, has 0.7 of RUN's averaged weights and 0.3 of OTHER's, a run or a model from which RUN
 went on. Much of the noise of either's last steps goes: a decoder's distances were lower than in
-proportion between those of both (LOG), a student's lower than either.
+proportion between those of both (LOG), a student's lower than either. A share above 1 goes as much
+further than RUN went.
 """
 
 import argparse
